@@ -1,0 +1,31 @@
+# Compiler, linker and cache settings shared by every target.
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(perdure_compiler INTERFACE)
+target_compile_options(perdure_compiler INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Werror
+  -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports uninitialised members of std::variant and std::optional that are not read.
+  target_compile_options(perdure_compiler INTERFACE -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow
+    -Wno-array-bounds)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_definitions(perdure_compiler INTERFACE NDEBUG)
+endif()
+if(PERDURE_SANITIZE)
+  add_compile_options(-fsanitize=${PERDURE_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${PERDURE_SANITIZE})
+endif()
+if(PERDURE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()

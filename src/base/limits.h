@@ -1,0 +1,34 @@
+#pragma once
+// Every limit of the engine, with its unit. Configuration may lower or raise those that say so; nothing is unbounded.
+#include <cstddef>
+#include <cstdint>
+
+namespace perdure {
+
+// Files (loaders; configurable)
+inline constexpr std::size_t k_file_bytes_max = std::size_t{16} << 20;
+inline constexpr std::size_t k_yaml_depth_max = 64;
+inline constexpr std::size_t k_yaml_nodes_max = 2'000'000;
+inline constexpr std::size_t k_yaml_alias_nodes_max = 10'000;
+inline constexpr std::size_t k_plan_steps_max = 200'000;
+
+// Expressions: steps of the evaluator, bytes of values alive, nesting
+inline constexpr std::uint64_t k_expr_fuel_max = 1'000'000;
+inline constexpr std::size_t k_expr_memory_bytes_max = std::size_t{16} << 20;
+inline constexpr std::size_t k_expr_depth_max = 256;
+
+// Runs
+inline constexpr std::size_t k_id_bytes_max = 255;                          // run id, workflow and step names
+inline constexpr std::uint32_t k_loop_iterations_default = 10'000;
+inline constexpr std::uint32_t k_foreach_items_max = 1'000'000;
+inline constexpr std::uint32_t k_decision_events_max = 4'000'000;           // events of one decision, then `decision.limit`
+inline constexpr std::size_t k_subflow_depth_max = 32;
+inline constexpr std::size_t k_payload_inline_bytes_max = std::size_t{64} << 10;  // above: a blob
+inline constexpr std::size_t k_payload_bytes_max = std::size_t{64} << 20;
+inline constexpr std::size_t k_signals_buffered_max = 10'000;               // early signals waiting in a run
+
+// Activities
+inline constexpr std::size_t k_output_bytes_max = std::size_t{8} << 20;     // of a shell step, each stream
+inline constexpr std::size_t k_http_body_bytes_max = std::size_t{32} << 20;
+
+}  // namespace perdure
