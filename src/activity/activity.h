@@ -1,0 +1,78 @@
+#pragma once
+// The activity port: how the runtime has an effect outside the engine. A driver serves one or more activity types
+// ("http", "shell", "notify", or a function registered in process) and answers each task exactly once.
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace perdure::activity {
+
+// How a failure is to be treated (SPEC 2.3).
+enum class ErrorClass : std::uint8_t {
+  transient,    // retry at once
+  recoverable,  // retry with back-off
+  throttled,    // retry no earlier than retry_after_ms
+  fatal,        // do not retry
+  ambiguous,    // the effect may or may not have happened
+};
+std::string_view to_string(ErrorClass error_class);
+
+// A fault of the workflow: data in its history, never a reason for the engine to stop.
+struct ActivityError {
+  std::string type;      // "http.503", "shell.exit", "timeout.start_to_close", "cancelled", ... (DIALECT "Errors")
+  std::string title;     // one line for people
+  std::string detail;    // at most 4 KiB; no secrets
+  int status = 0;        // HTTP status or exit code where there is one
+  ErrorClass error_class = ErrorClass::recoverable;
+  DurationMs retry_after_ms = 0;  // 0: not told
+};
+
+struct Task {
+  RunKey run;
+  CommandId command;
+  std::uint32_t attempt = 1;          // from 1; already durable
+  std::string step;                   // for logs and messages
+  std::string type;                   // "http", "shell", ...
+  Bytes args;                         // JSON, the evaluated `with`
+  std::string idempotency_key;        // stable over attempts
+  std::string traceparent;            // W3C trace context, may be empty
+  DurationMs start_to_close_ms = 0;   // the driver ends the attempt then with timeout.start_to_close; 0: no limit
+  DurationMs heartbeat_ms = 0;        // likewise timeout.heartbeat when silent for so long; 0: none asked
+  Bytes last_progress;                // what the previous attempt reported by heartbeat, JSON
+};
+
+struct Outcome {
+  bool ok = false;
+  Bytes result;          // JSON, when ok
+  ActivityError error;   // when not ok
+  static Outcome success(Bytes json) { return {true, std::move(json), {}}; }
+  static Outcome failure(ActivityError e) { return {false, {}, std::move(e)}; }
+};
+
+// Called exactly once a task, from any thread, after start() was entered (possibly before it returns); must not block.
+using OnDone = std::function<void(Outcome)>;
+
+class Driver {
+ public:
+  virtual ~Driver() = default;
+  virtual std::vector<std::string> types() const = 0;
+  // Begins the attempt and returns soon; long work happens on the driver's own threads, which are bounded: beyond its
+  // bound the driver queues.
+  virtual void start(Task task, OnDone done) = 0;
+  // Asks a running attempt to stop. It still answers exactly once, within k_cancel_grace: with its real result if it
+  // finished, with type "cancelled" and class fatal if it certainly had no effect, class ambiguous if it may have had.
+  virtual void cancel(const RunKey& run, CommandId command) = 0;
+  // Ends everything within the grace period (children of processes included); every task in flight is answered.
+  virtual void shutdown() = 0;
+};
+inline constexpr std::chrono::milliseconds k_cancel_grace{5000};
+
+}  // namespace perdure::activity
