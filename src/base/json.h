@@ -4,13 +4,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/limits.h"
 #include "base/result.h"
 #include "base/value.h"
 
 namespace perdure {
 
 struct JsonLimits {
-  std::size_t depth = 512;
+  std::size_t depth = k_json_depth_max;
   std::size_t bytes = std::size_t{64} << 20;
 };
 

@@ -5,6 +5,9 @@
 
 namespace perdure {
 
+// Values: nesting of a JSON document or of anything an expression builds; all recursion over values relies on it
+inline constexpr std::size_t k_json_depth_max = 512;
+
 // Files (loaders; configurable)
 inline constexpr std::size_t k_file_bytes_max = std::size_t{16} << 20;
 inline constexpr std::size_t k_yaml_depth_max = 64;

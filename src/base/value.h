@@ -65,25 +65,37 @@ class Value {
   const std::vector<Value>& items() const;        // of an array
   const std::vector<Member>& members() const;     // of an object, in insertion order
 
+  // Nesting: 0 for scalars and strings, 1 for an array of them. Never less than the truth, O(1), kept as values are built.
+  std::size_t depth() const noexcept;
+
   // Copy-on-write changes: in place when this is the only holder, O(n) otherwise. A null becomes the container.
   void set(std::string_view key, Value value);
   void erase(std::string_view key);
   void push_back(Value value);
   void set_at(std::size_t index, Value value);  // grows with nulls
+  void append(std::string_view text);           // to a string; amortised O(size of text) when this is the only holder
+  // Takes the item or member out and leaves null in its place, so that it can be changed in place and set again; a
+  // plain copy, nothing left behind, when others hold this container. Null where there is none.
+  Value take_at(std::size_t index);
+  Value take(std::string_view key);
 
-  friend bool operator==(const Value& a, const Value& b) { return compare(a, b) == 0; }
-  // <0, 0, >0 by jq's total order. Depth is bounded by k_json_depth_max, which every builder of values keeps.
+  friend bool operator==(const Value& a, const Value& b) { return equal(a, b); }
+  // <0, 0, >0 by jq's order, NaN below all other numbers and equal to itself so that the order is total. Depth is
+  // bounded by k_json_depth_max, which every builder of values keeps.
   static int compare(const Value& a, const Value& b);
 
   // Bytes held by this value, shared parts counted once per holder; O(1), kept as values are built.
   std::size_t footprint() const noexcept;
 
  private:
+  static bool equal(const Value& a, const Value& b);
   struct Rep;
   struct StringRep;
   struct ArrayRep;
   struct ObjectRep;
   bool shared() const noexcept { return type_ >= Type::string; }
+  void own_array();
+  void own_object();
   void retain() const noexcept;
   void release() noexcept;
 
