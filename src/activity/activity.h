@@ -44,9 +44,14 @@ struct Task {
   Bytes args;                         // JSON, the evaluated `with`
   std::string idempotency_key;        // stable over attempts
   std::string traceparent;            // W3C trace context, may be empty
-  DurationMs start_to_close_ms = 0;   // the driver ends the attempt then with timeout.start_to_close; 0: no limit
+  // The driver ends the attempt then with timeout.start_to_close; 0: no limit. Counted from when the work begins: time
+  // in the driver's own queue is not part of it.
+  DurationMs start_to_close_ms = 0;
   DurationMs heartbeat_ms = 0;        // likewise timeout.heartbeat when silent for so long; 0: none asked
   Bytes last_progress;                // what the previous attempt reported by heartbeat, JSON
+  // May be empty. Told each heartbeat's progress (JSON) from any thread, at the rate the activity reports; must not
+  // block and may be called after the outcome was given (then it is to be ignored).
+  std::function<void(Bytes)> on_progress;
 };
 
 struct Outcome {
@@ -70,7 +75,10 @@ class Driver {
   // Asks a running attempt to stop. It still answers exactly once, within k_cancel_grace: with its real result if it
   // finished, with type "cancelled" and class fatal if it certainly had no effect, class ambiguous if it may have had.
   virtual void cancel(const RunKey& run, CommandId command) = 0;
-  // Ends everything within the grace period (children of processes included); every task in flight is answered.
+  // Ends everything within the grace period (children of processes included); every task in flight is answered:
+  // with its real result if it finished in time, else with type "engine.shutdown", class transient if it certainly had
+  // no effect, ambiguous if it may have had. The runtime need not record those: the attempt is already durable and is
+  // dealt with at the next start. A task that is started afterwards is answered so too. Idempotent.
   virtual void shutdown() = 0;
 };
 inline constexpr std::chrono::milliseconds k_cancel_grace{5000};

@@ -1,5 +1,10 @@
 #pragma once
 // Activities that are C++ functions of this process, run on a bounded pool.
+//
+// A function's result is JSON (empty stands for null). What it throws becomes the error `activity.exception`, fatal.
+// When it overruns its time its cancel flag is set, the timeout is reported at once and its late result is dropped; the
+// thread it holds is replaced, within bounds. shutdown() and the destructor do not wait for a function that ignores its
+// cancel flag longer than k_cancel_grace: it must not touch what dies with its owner.
 #include <atomic>
 #include <cstddef>
 #include <functional>
@@ -22,7 +27,8 @@ class Context {
 using Function = std::function<Outcome(Context&)>;
 
 struct FunctionOptions {
-  // The function never blocks and takes microseconds: it may run on the thread that hands the task over.
+  // The function never blocks and takes microseconds: it runs on the thread that hands the task over, inside start(),
+  // which answers before it returns. Its time limits are not watched and it can't be cancelled.
   bool trivial = false;
 };
 
