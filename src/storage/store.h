@@ -44,8 +44,9 @@ struct RunRow {
 
 struct RunWrite {
   RunKey run;
-  std::uint64_t first_seq = 1;       // must be the run's last sequence + 1, else the commit fails with `conflict`
-  std::uint32_t count = 0;           // events in `batch`; 0 when only row, wake or snapshot change
+  std::uint64_t first_seq = 1;       // must be the run's last sequence + 1, else the commit fails with `conflict`;
+                                     // 1 creates the run, and then count, row and wake must be there
+  std::uint32_t count = 0;           // events in `batch`; 0 (and no batch) when only row, wake or snapshot change
   Bytes batch;
   std::optional<Bytes> snapshot;     // encoded state after this batch; loading starts from the newest
   std::optional<RunRow> row;         // required in the write that creates the run
@@ -60,7 +61,7 @@ struct KeyWrite {
   std::optional<Bytes> value;
 };
 
-// One atomic unit: all of it is durable or none.
+// One atomic unit: all of it is durable or none. A run may appear several times; its writes apply in order.
 struct Commit {
   std::vector<RunWrite> runs;
   std::vector<KeyWrite> keys;
@@ -119,9 +120,10 @@ class Store {
 
   virtual std::uint64_t epoch() const = 0;
 
-  // Checks and applies at once in memory (a refusal, `conflict` or `lease_lost`, is reported through `done` with
-  // nothing applied), syncs in the background with whatever else has arrived, then calls `done` from the store's
-  // thread (or this one); `done` must not block. After a failed sync every commit since fails with `io`, reads
+  // Checks and applies at once in memory (a refusal, `conflict`, `invalid` or `lease_lost`, is reported through `done`
+  // with nothing applied), syncs in the background with whatever else has arrived, then calls `done` from the store's
+  // thread (or this one, inside commit() or lend_thread()); `done` must not block and must not call the store. May
+  // block for a while when the store has fallen behind its tables (back-pressure). After a failed sync every commit since fails with `io`, reads
   // return to what is on disk, and the store must be reopened by recover().
   virtual void commit(Commit commit, Done done) = 0;
   // The caller has nothing else to do: it may lend its thread to the sync of what is pending. Returns false when there
@@ -147,14 +149,17 @@ class Store {
                                                                   std::size_t limit) = 0;
 
   // Content-addressed blobs: name = sha256 of the content. put returns when durable. Unreferenced blobs are the
-  // caller's to collect: blob names are listed by scan_blobs and erased by erase_blob.
+  // caller's to collect: blob names are listed, in order, by scan_blobs and erased by erase_blob (`not_found`).
   virtual Result<std::string> put_blob(Bytes content) = 0;
   virtual Result<Bytes> get_blob(std::string_view name) = 0;
+  virtual Result<std::vector<std::string>> scan_blobs(std::string_view after, std::size_t limit) = 0;
+  virtual Status erase_blob(std::string_view name) = 0;
 
   // Removes a closed run whole (`conflict` when open). Durable with the next commit; a purged id is free again.
   virtual Status purge(const RunKey& run) = 0;
 
   // A copy that opens as a store of its own; taken while running, holds every commit that was durable at the call.
+  // `conflict` when the directory exists and is not empty; `unsupported` where the driver keeps nothing on disk.
   virtual Status backup(const std::string& directory) = 0;
   // Reads everything and checks every checksum, length and cross-reference (wake rows and lists against runs).
   virtual Result<VerifyReport> verify() = 0;
