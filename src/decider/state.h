@@ -1,0 +1,168 @@
+#pragma once
+// The state of a run: a fold of its events (evolve), nothing else. A value: it can be snapshotted, compared and thrown
+// away. Single-threaded; owned by the shard that loaded it.
+//
+// Shape: *frames* are the running parts of the plan (a block, a step in flight, one item of a foreach), linked to
+// their parent; they live in a table with reused places. *Scopes* hold the results of steps that ended: one for the
+// run, one more for each foreach item whose body has steps of its own. Nothing here grows with the number of events.
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/value.h"
+#include "history/event.h"
+#include "plan/plan.h"
+
+namespace perdure::decider {
+
+using history::FaultPtr;
+using history::FrameId;
+using history::k_none;
+using history::NodeId;
+using history::Role;
+using history::RunStatus;
+using history::StepStatus;
+
+// The result of a step, as `.steps.ID` shows it.
+struct Slot {
+  StepStatus status = StepStatus::none;
+  history::OutputKind kind = history::OutputKind::none;
+  bool carried = false;            // taken over at a retry or restart: the step is not run again
+  NodeId from = k_none;            // OutputKind::node
+  Bytes output;                    // OutputKind::inline_
+  FaultPtr fault;
+  mutable std::shared_ptr<const Value> parsed;  // of `output`, kept once somebody looked inside
+};
+struct ScopeState {
+  std::uint32_t parent = k_none;   // place in State::scopes
+  std::vector<Slot> slots;
+};
+
+enum class Phase : std::uint8_t {
+  running,       // children are at work
+  queued,        // waits for the run's limit of parallel activities
+  in_flight,     // an activity attempt is out
+  backing_off,   // waits for the next attempt (activity or block)
+  waiting,       // timer, signal, review, child run
+  returned,      // the answer is here, the decider has not ended the frame yet
+  fallback,      // its on_error body runs
+  catching,      // try: a catch body runs
+  finalizing,    // try: the finally body runs
+  failing,       // children are being cancelled, then it fails with `fault`
+  cancelling,    // being cancelled
+  compensating,  // its saga scope is being undone
+};
+
+struct Frame {
+  bool live = false;
+  Role role = Role::step;
+  Phase phase = Phase::running;
+  bool cancel_wanted = false;      // what it ends as once children, finally and compensation are done
+  bool maybe_effect = false;       // an attempt had an unknown outcome
+  std::uint8_t lost = 0;           // attempts lost with the process; they don't use up the policy
+  NodeId node = 0;
+  FrameId parent = k_none;
+  std::uint32_t index = 0;         // among the parent's children, or the item's number
+  std::uint32_t scope = 0;         // place in State::scopes where names are looked up and results stored
+  std::uint32_t saga = 0;          // place in State::sagas that records its effects
+  std::uint32_t attempt = 1;
+  std::uint64_t command = 0;       // sequence of the event that made it; activities, reviews, children: the command id
+  TimeMs started_at = 0;
+  TimeMs due = k_never;            // its timer
+  std::uint64_t timer = 0;         // sequence of the event that set it
+  std::uint32_t live_children = 0;
+  std::uint32_t branch = k_none;   // case, catch or winner taken
+  std::uint32_t cursor = 0;        // next child, item or compensation entry
+  std::uint32_t iteration = 0;
+  std::uint32_t done_children = 0;
+  std::uint32_t limit = 0;         // loop: times
+  std::uint32_t first_child = k_none, next_sibling = k_none, previous_sibling = k_none;
+  Bytes args;                      // of an activity; input of a child
+  Bytes returned;                  // what came back
+  FaultPtr fault;                  // why it is failing; in a catch: `.error`
+  // Rare parts, allocated when needed.
+  struct Graph { std::vector<std::uint32_t> waiting; std::vector<std::uint8_t> taken; std::deque<std::uint32_t> ready; };
+  std::unique_ptr<Graph> graph;    // dag, graph
+  struct Items { Value items; std::vector<Bytes> results; };
+  std::unique_ptr<Items> items;    // foreach
+  struct Wait { Bytes request; std::vector<std::pair<std::string, bool>> votes; std::string name; };
+  std::unique_ptr<Wait> wait;      // review: request and votes; listen: signal name; child: run id
+};
+
+struct SagaEntry {
+  std::uint32_t saga = 0;
+  NodeId node = 0;                 // whose effect it is
+  std::uint64_t command = 0;
+  Bytes args;                      // of the compensation
+  FaultPtr fault;                  // arguments could not be evaluated, or the compensation failed
+  std::string child;               // undo a completed child run instead
+  bool unknown_outcome = false;
+  bool done = false;               // undone, or tried
+};
+struct SagaScope {
+  std::uint32_t parent = k_none;   // place in State::sagas
+  std::uint32_t floor = 0;         // entries before it are past a pivot
+  bool closed = false;             // ended well: its entries belong to the parent
+};
+
+struct BufferedSignal { Bytes payload; };
+
+struct State {
+  const plan::Plan* plan = nullptr;  // pinned for life; not part of the value
+  std::shared_ptr<const history::StartInfo> info;
+  RunStatus status = RunStatus::pending;
+  bool paused = false;
+  bool cancel_requested = false;
+  std::uint64_t last_seq = 0;      // of the last event folded
+  TimeMs started_at = 0, updated_at = 0, closed_at = 0;
+  Value context;
+  std::map<std::string, Bytes, std::less<>> outputs;
+  Bytes output;                    // of the run
+  FaultPtr fault;
+  std::string compensation;        // "", "running", "complete", "failed"
+
+  std::vector<Frame> frames;
+  std::vector<FrameId> free_frames;
+  std::vector<std::unique_ptr<ScopeState>> scopes;
+  std::vector<std::uint32_t> free_scopes;
+  std::vector<SagaScope> sagas;
+  std::vector<SagaEntry> saga_log;
+  std::map<std::string, std::deque<BufferedSignal>, std::less<>> signals;
+  std::size_t signals_buffered = 0;
+  std::deque<std::string> signal_keys;            // recent ones, for dedupe; bounded
+  std::deque<std::pair<std::string, Bytes>> update_answers;  // recent ones by id; bounded
+  std::set<std::pair<TimeMs, FrameId>> timers;    // index of Frame::due
+  std::deque<FrameId> queued;                     // waiting for the run's limit
+  std::uint32_t in_flight = 0;                    // activity attempts out
+  std::uint32_t steps_done = 0, steps_total = 0;  // for progress; total is what the plan shows
+};
+
+// Applies one event. `now` is its batch's time. CHECKs nothing about `event`: one that does not fit the state (a late
+// result, a frame that is gone) changes nothing but last_seq. `state.plan` must be set.
+void evolve(State& state, const history::Event& event, TimeMs now);
+
+// Earliest timer, or k_never.
+TimeMs next_timer(const State& state);
+// Whether any activity or child command is out, i.e. the run must be loaded at start-up.
+bool has_work_in_flight(const State& state);
+// Bytes this state holds, approximately; O(1) in its history.
+std::size_t footprint(const State& state);
+double progress(const State& state);
+
+// Snapshot encoding (docs/formats/state.md). decode is total on hostile bytes; `plan` is the one the run is pinned to.
+Bytes encode_state(const State& state);
+Result<State> decode_state(std::string_view bytes, const plan::Plan& plan);
+
+// The doctor's view: what can't be in a sound state (a timer without its frame, a frame without parent, …), in words.
+std::vector<std::string> check_state(const State& state);
+
+}  // namespace perdure::decider
