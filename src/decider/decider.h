@@ -57,6 +57,9 @@ struct Decision {
   std::vector<Command> commands;
   std::vector<Rejection> rejections;
   std::vector<std::pair<std::size_t, Value>> answers;  // of updates: fact's place, new context
+  // The run has more to do at once but this decision is long enough (k_decision_events_soft): decide again with no
+  // facts. A run with `more` counts as having work in flight.
+  bool more = false;
 };
 
 State empty_state(const plan::Plan& plan);
@@ -66,14 +69,18 @@ Result<Bytes> check_input(const plan::Plan& plan, const Bytes& input);
 
 // `state` is evolved as the decision is made: afterwards it equals the fold of its old value and `events`. On a failed
 // commit it must be thrown away and loaded again. Facts that come too late (an answer to a cancelled command) are
-// recorded and change nothing. Never fails: a fault of the workflow is an event; a run that exceeds
-// k_decision_events_max in one decision fails with `decision.limit`.
+// recorded and change nothing. Never fails: a fault of the workflow is an event.
 Decision decide(const plan::Plan& plan, State& state, std::span<const history::Event> facts, const Context& context);
 
 // After a restart of the process: the facts to decide first (ActivityLost for each attempt in flight), and commands
 // that may not have been carried out (children, parent's notice); all of them idempotent.
 struct Recovery { std::vector<history::Event> facts; std::vector<Command> commands; };
 Recovery recover(const plan::Plan& plan, const State& state);
+
+// Results that a restart from `step` takes over: top-level steps of `new_plan`, by name, that completed in `state` and do
+// not come after `step` (nor is it). `not_found` with the nearest names when there is no such step.
+Result<std::vector<history::Carried>> carry_for_restart(const State& state, const plan::Plan& new_plan,
+                                                        std::string_view step);
 
 // Timers that are due: TimerFired facts, in order of (due, frame), at most `limit`.
 std::vector<history::Event> due_timers(const State& state, TimeMs now, std::size_t limit);

@@ -40,9 +40,11 @@ struct Slot {
   NodeId from = k_none;            // OutputKind::node
   Bytes output;                    // OutputKind::inline_
   FaultPtr fault;
-  mutable std::shared_ptr<const Value> parsed;  // of `output`, kept once somebody looked inside
+  mutable Value parsed;            // of `output`, kept once somebody looked inside
+  mutable bool has_parsed = false;
 };
 struct ScopeState {
+  plan::ScopeId id = 0;
   std::uint32_t parent = k_none;   // place in State::scopes
   std::vector<Slot> slots;
 };
@@ -67,6 +69,7 @@ struct Frame {
   Role role = Role::step;
   Phase phase = Phase::running;
   bool cancel_wanted = false;      // what it ends as once children, finally and compensation are done
+  bool owns_saga = false;          // `saga` is its own scope: root, `saga:`, a branch of a race
   bool maybe_effect = false;       // an attempt had an unknown outcome
   std::uint8_t lost = 0;           // attempts lost with the process; they don't use up the policy
   NodeId node = 0;
@@ -89,6 +92,7 @@ struct Frame {
   Bytes args;                      // of an activity; input of a child
   Bytes returned;                  // what came back
   FaultPtr fault;                  // why it is failing; in a catch: `.error`
+  FaultPtr child_fault;            // of a child that failed and was not handled
   // Rare parts, allocated when needed.
   struct Graph { std::vector<std::uint32_t> waiting; std::vector<std::uint8_t> taken; std::deque<std::uint32_t> ready; };
   std::unique_ptr<Graph> graph;    // dag, graph
@@ -110,11 +114,10 @@ struct SagaEntry {
 };
 struct SagaScope {
   std::uint32_t parent = k_none;   // place in State::sagas
+  std::uint32_t first_entry = 0;   // length of the log when it was opened
   std::uint32_t floor = 0;         // entries before it are past a pivot
   bool closed = false;             // ended well: its entries belong to the parent
 };
-
-struct BufferedSignal { Bytes payload; };
 
 struct State {
   const plan::Plan* plan = nullptr;  // pinned for life; not part of the value
@@ -125,25 +128,28 @@ struct State {
   std::uint64_t last_seq = 0;      // of the last event folded
   TimeMs started_at = 0, updated_at = 0, closed_at = 0;
   Value context;
-  std::map<std::string, Bytes, std::less<>> outputs;
+  std::map<std::string, Value, std::less<>> outputs;
   Bytes output;                    // of the run
   FaultPtr fault;
   std::string compensation;        // "", "running", "complete", "failed"
 
-  std::vector<Frame> frames;
+  std::deque<Frame> frames;        // a deque: references stay good while frames are added
   std::vector<FrameId> free_frames;
   std::vector<std::unique_ptr<ScopeState>> scopes;
   std::vector<std::uint32_t> free_scopes;
   std::vector<SagaScope> sagas;
   std::vector<SagaEntry> saga_log;
-  std::map<std::string, std::deque<BufferedSignal>, std::less<>> signals;
+  std::map<std::string, std::deque<Bytes>, std::less<>> signals;
   std::size_t signals_buffered = 0;
   std::deque<std::string> signal_keys;            // recent ones, for dedupe; bounded
   std::deque<std::pair<std::string, Bytes>> update_answers;  // recent ones by id; bounded
+  std::map<std::string, std::set<std::pair<std::uint64_t, FrameId>>, std::less<>> listeners;  // by signal, (command, frame)
   std::set<std::pair<TimeMs, FrameId>> timers;    // index of Frame::due
   std::deque<FrameId> queued;                     // waiting for the run's limit
   std::uint32_t in_flight = 0;                    // activity attempts out
-  std::uint32_t steps_done = 0, steps_total = 0;  // for progress; total is what the plan shows
+  std::uint32_t children_out = 0;                 // child runs waited for
+  mutable Value parsed_input;                     // of info->input, once somebody looked inside
+  mutable bool has_parsed_input = false;
 };
 
 // Applies one event. `now` is its batch's time. CHECKs nothing about `event`: one that does not fit the state (a late
@@ -152,6 +158,8 @@ void evolve(State& state, const history::Event& event, TimeMs now);
 
 // Earliest timer, or k_never.
 TimeMs next_timer(const State& state);
+// The status people see: paused, waiting (nothing in flight), compensating, … or how it ended.
+RunStatus visible_status(const State& state);
 // Whether any activity or child command is out, i.e. the run must be loaded at start-up.
 bool has_work_in_flight(const State& state);
 // Bytes this state holds, approximately; O(1) in its history.

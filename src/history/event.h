@@ -132,6 +132,7 @@ struct CompensationStarted { FrameId frame = 0; FaultPtr fault; };      // of th
 struct CompensationDone { std::uint32_t entry = 0; FaultPtr fault; };   // fault: it failed
 struct FrameFailing { FrameId frame = 0; FaultPtr fault; };             // children are being cancelled first
 struct FrameCancelling { FrameId frame = 0; };
+struct ListenOpened { FrameId frame = 0; std::string name; };           // waits for signals of this name
 struct RunCompleted { Bytes output; };
 struct RunFailed { RunStatus status = RunStatus::failed; FaultPtr fault; };  // failed, timed_out, cancelled, terminated, compensation_failed
 
@@ -144,7 +145,7 @@ using Event = std::variant<
     ActivityAttemptStarted, ActivityCancelRequested, TimerStarted, TimerCancelled, BlockRetried, LoopIterated,
     ItemsFixed, BranchTaken, FinallyEntered, ContextSet, SignalConsumed, ReviewOpened, ChildScheduled,
     ChildCancelRequested, EventEmitted, CompensationRecorded, PivotPassed, CompensationStarted, CompensationDone,
-    FrameFailing, FrameCancelling, RunCompleted, RunFailed>;
+    FrameFailing, FrameCancelling, ListenOpened, RunCompleted, RunFailed>;
 
 inline constexpr std::size_t k_facts = 15;  // the first ones of Event
 inline bool is_fact(const Event& event) { return event.index() < k_facts; }
