@@ -12,6 +12,13 @@ find_library(XXHASH_LIBRARY NAMES libxxhash.a xxhash REQUIRED)
 find_library(RE2_LIBRARY NAMES libre2.a re2 REQUIRED)
 # yaml-cpp 0.7, MIT: YAML events with marks.                                            loaders
 find_package(yaml-cpp REQUIRED)
+find_library(YAML_CPP_ARCHIVE libyaml-cpp.a)
+if(YAML_CPP_ARCHIVE)
+  get_target_property(configurations yaml-cpp IMPORTED_CONFIGURATIONS)
+  foreach(configuration IN LISTS configurations)
+    set_target_properties(yaml-cpp PROPERTIES IMPORTED_LOCATION_${configuration} ${YAML_CPP_ARCHIVE})
+  endforeach()
+endif()
 # RocksDB 7.8, Apache-2.0: tables behind the journal.                                   storage/embedded
 find_path(ROCKSDB_INCLUDE rocksdb/db.h REQUIRED)
 find_library(ROCKSDB_LIBRARY NAMES librocksdb.a rocksdb REQUIRED)
@@ -24,6 +31,11 @@ find_package(CURL REQUIRED)
 find_package(OpenSSL REQUIRED)
 # fmt 9, MIT: formatting.                                                               where text is made
 find_package(fmt REQUIRED)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  # Debian has no archive of fmt: the release binary takes it from the headers, and --as-needed drops the library.
+  target_compile_definitions(fmt::fmt INTERFACE FMT_HEADER_ONLY=1)
+  add_link_options(-Wl,--as-needed)
+endif()
 # CLI11 2.1, BSD-3: arguments and help.                                                 cli
 find_package(CLI11 REQUIRED)
 # GoogleTest 1.12, BSD-3: tests.   Google Benchmark 1.7, Apache-2.0: microbenchmarks.   tests, bench

@@ -1,0 +1,2 @@
+perdure_layer(low  pure)
+perdure_layer(high pure low)
