@@ -24,6 +24,9 @@ std::size_t add_bytes(std::size_t a, std::size_t b) { return a > k_saturated - b
 // Shared parts are counted at each holder, so a footprint can saturate; it then stays so.
 std::size_t subtract_bytes(std::size_t a, std::size_t b) { return a == k_saturated ? a : a - b; }
 
+// Wraps around harmlessly when values are freed by another thread than made them.
+constinit thread_local std::size_t t_live_bytes = 0;
+
 // The index is only looked up, so its seed may differ between processes; it keeps crafted keys from colliding.
 std::uint64_t hash_key(std::string_view key) {
   static const int anchor = 0;
@@ -52,13 +55,23 @@ struct Value::StringRep : Rep {
   static StringRep* make(std::size_t size, std::size_t capacity) {
     CHECK(capacity <= std::numeric_limits<std::uint32_t>::max());
     void* block = ::operator new(sizeof(StringRep) + capacity);
+    t_live_bytes += sizeof(StringRep) + capacity;
     return new (block) StringRep(static_cast<std::uint32_t>(size), sizeof(StringRep) + capacity);
   }
 };
 
 struct Value::ArrayRep : Rep {
-  ArrayRep() : Rep(1, sizeof(ArrayRep)) {}
+  ArrayRep() : Rep(1, sizeof(ArrayRep)) { t_live_bytes += sizeof(ArrayRep); }
+  ~ArrayRep() { t_live_bytes -= sizeof(ArrayRep) + counted; }
+  ArrayRep(const ArrayRep&) = delete;
+  ArrayRep& operator=(const ArrayRep&) = delete;
   std::vector<Value> items;
+  std::size_t counted = 0;  // of `items`' own memory, in the live bytes
+  void count_storage() {
+    const std::size_t now = items.capacity() * sizeof(Value);
+    t_live_bytes += now - counted;
+    counted = now;
+  }
   void count_in(const Value& item) {
     bytes = add_bytes(bytes, item.footprint());
     aux = std::max(aux, static_cast<std::uint32_t>(item.depth() + 1));
@@ -67,9 +80,19 @@ struct Value::ArrayRep : Rep {
 };
 
 struct Value::ObjectRep : Rep {
-  ObjectRep() : Rep(1, sizeof(ObjectRep)) {}
+  ObjectRep() : Rep(1, sizeof(ObjectRep)) { t_live_bytes += sizeof(ObjectRep); }
+  ~ObjectRep() { t_live_bytes -= sizeof(ObjectRep) + counted; }
+  ObjectRep(const ObjectRep&) = delete;
+  ObjectRep& operator=(const ObjectRep&) = delete;
   std::vector<Member> members;
   std::vector<std::uint32_t> slots;  // open addressing, member index + 1; empty while there are few members
+  std::size_t counted = 0;           // of the two vectors' own memory, in the live bytes
+
+  void count_storage() {
+    const std::size_t now = members.capacity() * sizeof(Member) + slots.capacity() * sizeof(std::uint32_t);
+    t_live_bytes += now - counted;
+    counted = now;
+  }
 
   void count_in(const Value& value) {
     bytes = add_bytes(bytes, value.footprint());
@@ -112,6 +135,7 @@ struct Value::ObjectRep : Rep {
     members.emplace_back(std::move(key), std::move(value));
     if (members.size() * 2 > slots.size() && members.size() > k_index_above) rebuild_index();
     else if (!slots.empty()) index_member(members.size() - 1);
+    count_storage();
   }
   void replace(std::size_t i, Value value) {
     count_out(members[i].second);
@@ -140,6 +164,7 @@ Value Value::array(std::vector<Value> items) {
   auto* rep = new ArrayRep;
   for (const Value& item : items) rep->count_in(item);
   rep->items = std::move(items);
+  rep->count_storage();
   Value value;
   value.type_ = Type::array;
   value.u_.rep = rep;
@@ -177,6 +202,7 @@ Value Value::object(std::vector<Member> members) {
         rep->count_in(member.second);
       }
       rep->members = std::move(members);
+      rep->count_storage();
       return value;
     }
   }
@@ -195,8 +221,12 @@ void Value::release() noexcept {
   Rep* rep = u_.rep;
   // The only holder needs no read-modify-write: nobody else can be changing the count.
   if (rep->refs.load(std::memory_order_acquire) != 1 && rep->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const auto free_string = [](Rep* string) {
+    t_live_bytes -= string->bytes;
+    ::operator delete(string);
+  };
   if (type_ == Type::string) {
-    ::operator delete(rep);
+    free_string(rep);
     return;
   }
   // Children that die are chained instead of recursed into; `aux` tells the two container kinds apart from here on.
@@ -206,13 +236,13 @@ void Value::release() noexcept {
     container->next_dead = dead;
     dead = container;
   };
-  const auto drop = [&bury](Value& child) {
+  const auto drop = [&](Value& child) {
     if (!child.shared()) return;
     Rep* r = child.u_.rep;
     const Type type = child.type_;
     child.type_ = Type::null;
     if (r->refs.load(std::memory_order_acquire) != 1 && r->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    if (type == Type::string) ::operator delete(r);
+    if (type == Type::string) free_string(r);
     else bury(r, type);
   };
   bury(rep, type_);
@@ -297,6 +327,7 @@ void Value::own_object() {
   to->slots = from->slots;
   to->bytes = from->bytes;
   to->aux = from->aux;
+  to->count_storage();
   swap(copy);
 }
 
@@ -322,6 +353,7 @@ void Value::push_back(Value value) {
   auto* rep = static_cast<ArrayRep*>(u_.rep);
   rep->count_in(value);
   rep->items.push_back(std::move(value));
+  rep->count_storage();
 }
 void Value::set_at(std::size_t index, Value value) {
   own_array();
@@ -329,6 +361,7 @@ void Value::set_at(std::size_t index, Value value) {
   if (index >= rep->items.size()) {
     rep->bytes = add_bytes(rep->bytes, (index + 1 - rep->items.size()) * sizeof(Value));
     rep->items.resize(index + 1);
+    rep->count_storage();
   }
   rep->count_out(rep->items[index]);
   rep->count_in(value);
@@ -373,6 +406,7 @@ Value Value::take(std::string_view key) {
   return std::move(member);
 }
 
+std::size_t Value::live_bytes() noexcept { return t_live_bytes; }
 std::size_t Value::footprint() const noexcept {
   return shared() ? add_bytes(sizeof(Value), u_.rep->bytes) : sizeof(Value);
 }

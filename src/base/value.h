@@ -84,6 +84,10 @@ class Value {
   // bounded by k_json_depth_max, which every builder of values keeps.
   static int compare(const Value& a, const Value& b);
 
+  // Bytes of all values this thread has made less those it has freed: the difference over a piece of work that runs on
+  // one thread is what it holds. Values freed by another thread are not seen, so only differences mean something.
+  static std::size_t live_bytes() noexcept;
+
   // Bytes held by this value, shared parts counted once per holder; O(1), kept as values are built.
   std::size_t footprint() const noexcept;
 

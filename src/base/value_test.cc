@@ -125,6 +125,23 @@ TEST(Value, FootprintOfSharedPartsSaturatesInsteadOfWrapping) {
   EXPECT_EQ(v.depth(), 100U);
 }
 
+TEST(Value, LiveBytesReturnToWhereTheyWere) {
+  const std::size_t before = Value::live_bytes();
+  {
+    Value o = json(R"({"a":[1,2,3],"b":"text"})");
+    EXPECT_GE(Value::live_bytes() - before, 7 * sizeof(Value));
+    for (int i = 0; i < 100; ++i) o.set("k" + std::to_string(i), Value::array({Value(i), Value("x")}));
+    Value copy = o;
+    copy.erase("b");
+    Value text("abc");
+    for (int i = 0; i < 100; ++i) text.append("def");
+    Value list;
+    for (int i = 0; i < 100; ++i) list.push_back(text);
+    EXPECT_GT(Value::live_bytes() - before, 100 * sizeof(Value) * 3);
+  }
+  EXPECT_EQ(Value::live_bytes(), before);
+}
+
 TEST(Value, DeepValuesAreFreedWithoutRecursion) {
   Value v;
   for (int i = 0; i < 1'000'000; ++i) v = i % 2 == 0 ? Value::array({v}) : Value::object({{"k", v}});
