@@ -9,6 +9,9 @@ function(perdure_layer name zone)
 endfunction()
 
 include(${CMAKE_SOURCE_DIR}/cmake/layers.cmake)
+if(PERDURE_FUZZ)
+  add_custom_target(fuzzers)
+endif()
 
 # perdure_module(NAME [DEPS modules...] [LIBS external targets...])
 # Builds src/NAME/*.cc (not *_test.cc) as perdure_NAME and src/NAME/*_test.cc as NAME_test, registered with ctest.
@@ -63,6 +66,7 @@ function(perdure_module name)
     foreach(file IN LISTS fuzzers)
       get_filename_component(fuzzer ${file} NAME_WE)
       add_executable(${fuzzer} ${file})
+      add_dependencies(fuzzers ${fuzzer})
       target_link_libraries(${fuzzer} PRIVATE perdure_${id} perdure_compiler ${M_LIBS})
       target_link_options(${fuzzer} PRIVATE -fsanitize=fuzzer)
     endforeach()
