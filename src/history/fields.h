@@ -92,6 +92,7 @@ PERDURE_EVENT(CompensationStarted, PERDURE_FIELD(frame), PERDURE_FIELD(fault));
 PERDURE_EVENT(CompensationDone, PERDURE_FIELD(entry), PERDURE_FIELD(fault));
 PERDURE_EVENT(FrameFailing, PERDURE_FIELD(frame), PERDURE_FIELD(fault));
 PERDURE_EVENT(FrameCancelling, PERDURE_FIELD(frame));
+PERDURE_EVENT(ListenOpened, PERDURE_FIELD(frame), PERDURE_FIELD(name));
 PERDURE_EVENT(RunCompleted, PERDURE_FIELD(output));
 PERDURE_EVENT(RunFailed, PERDURE_FIELD(status), PERDURE_FIELD(fault));
 
