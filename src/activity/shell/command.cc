@@ -1,0 +1,130 @@
+#include "activity/shell/command.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/json.h"
+
+namespace perdure::activity {
+namespace {
+
+constexpr std::size_t k_argument_bytes_max = 128 * 1024 - 1;  // the kernel's limit of one argument
+constexpr std::size_t k_arguments_max = 10'000;
+
+bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
+
+// stdin, env, cwd, ok_codes and parse: the same for programs and scripts.
+void read_common(Args& args, Command& command) {
+  if (const Value* input = args.any("stdin"); input != nullptr && !input->is_null()) {
+    command.input = input->is_string() ? std::string(input->as_string()) : to_json(*input);
+  }
+  if (auto env = args.text_pairs("env")) {
+    for (const auto& [name, value] : *env) {
+      if (name.empty() || name.find('=') != std::string::npos || has_nul(name) || has_nul(value)) {
+        args.wrong("env", "has a variable that can't be set: names are not empty and without '=', and neither names nor "
+                          "values have NUL bytes");
+        break;
+      }
+    }
+    command.env.insert(command.env.end(), env->begin(), env->end());
+  }
+  if (auto cwd = args.text("cwd")) {
+    command.cwd = *cwd;
+    if (has_nul(*cwd)) args.wrong("cwd", "has a NUL byte");
+  }
+  if (const Value* codes = args.any("ok_codes"); codes != nullptr && !codes->is_null()) {
+    const auto is_code = [](const Value& v) { return v.is_integer() && v.as_int() >= 0 && v.as_int() <= 255; };
+    if (!codes->is_array() || codes->size() == 0 || !std::all_of(codes->items().begin(), codes->items().end(), is_code)) {
+      args.wrong("ok_codes", "must be a list of exit codes from 0 to 255");
+    } else {
+      command.ok_codes.clear();
+      for (const Value& code : codes->items()) command.ok_codes.push_back(code.as_int());
+    }
+  }
+  if (args.has("parse")) {
+    const std::string parse = args.one_of("parse", {"text", "json", "lines"}, "text");
+    command.parse = parse == "json" ? OutputParse::json : parse == "lines" ? OutputParse::lines : OutputParse::text;
+  } else {
+    args.any("parse");
+  }
+}
+
+void check_argv(Args& args, std::string_view name, const Command& command) {
+  if (command.argv.size() > k_arguments_max) {
+    args.wrong(name, "has more than " + std::to_string(k_arguments_max) + " arguments; pass long lists by stdin");
+  }
+  for (const std::string& argument : command.argv) {
+    if (has_nul(argument)) return args.wrong(name, "has a NUL byte, which no argument can have");
+    if (argument.size() > k_argument_bytes_max) {
+      return args.wrong(name, "has an argument of " + std::to_string(argument.size()) + " bytes; the system takes at most " +
+                                  std::to_string(k_argument_bytes_max) + ": pass it by stdin or a file");
+    }
+  }
+}
+
+void read_script(Args& args, Command& command) {
+  const std::string language = args.one_of("language", {"bash", "sh", "python"}, "");
+  if (!args.has("language")) args.wrong("language", "is missing: bash, sh or python");
+  std::string source = args.required_text("source");
+  const auto more = args.texts("args");
+  read_common(args, command);
+  if (language == "bash") command.argv = {"bash", "--noprofile", "--norc", "-c", std::move(source), "bash"};
+  if (language == "sh") command.argv = {"sh", "-c", std::move(source), "sh"};
+  if (language == "python") command.argv = {"python3", "-c", std::move(source)};
+  if (more) command.argv.insert(command.argv.end(), more->begin(), more->end());
+  check_argv(args, "source", command);
+}
+
+void read_program(Args& args, Command& command) {
+  if (auto argv = args.texts("argv")) {
+    command.argv = std::move(*argv);
+    if (command.argv.empty() || command.argv.front().empty()) args.wrong("argv", "must name a program first");
+  } else if (!args.has("argv")) {
+    args.wrong("argv", "is missing: a list of the program and its arguments");
+  }
+  read_common(args, command);
+  check_argv(args, "argv", command);
+}
+
+}  // namespace
+
+std::variant<Command, Outcome> read_command(const Task& task) {
+  Args args(task.type, task.args.view());
+  Command command;
+  if (args.has("script")) {
+    // Values that vary may stand beside the script, which is literal text.
+    args.nested("script", [&command](Args& inner) { read_script(inner, command); });
+    read_common(args, command);
+    if (args.has("argv")) {
+      args.any("argv");
+      args.wrong("argv", "and 'script' exclude each other");
+    }
+  } else if (task.type == "script") {
+    read_script(args, command);
+  } else {
+    read_program(args, command);
+    args.any("script");
+  }
+  if (auto wrong = args.finish()) return std::move(*wrong);
+  return command;
+}
+
+std::string find_program(const std::string& name, std::string_view path) {
+  if (name.find('/') != std::string::npos) return name;
+  while (!path.empty()) {
+    const std::size_t colon = path.find(':');
+    const std::string_view directory = path.substr(0, colon);
+    path = colon == std::string_view::npos ? std::string_view() : path.substr(colon + 1);
+    if (directory.empty() || directory.front() != '/') continue;  // "the current directory" is nobody's intention
+    std::string candidate = std::string(directory) + "/" + name;
+    struct stat info{};
+    if (stat(candidate.c_str(), &info) == 0 && S_ISREG(info.st_mode) && access(candidate.c_str(), X_OK) == 0) {
+      return candidate;
+    }
+  }
+  return {};
+}
+
+}  // namespace perdure::activity
