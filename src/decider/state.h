@@ -90,6 +90,7 @@ struct Frame {
   std::uint32_t limit = 0;         // loop: times
   std::uint32_t first_child = k_none, next_sibling = k_none, previous_sibling = k_none;
   Bytes args;                      // of an activity; input of a child
+  Bytes key;                       // its own idempotency key, or empty; of a child: its workflow
   Bytes returned;                  // what came back
   FaultPtr fault;                  // why it is failing; in a catch: `.error`
   FaultPtr child_fault;            // of a child that failed and was not handled
@@ -98,7 +99,7 @@ struct Frame {
   std::unique_ptr<Graph> graph;    // dag, graph
   struct Items { Value items; std::vector<Bytes> results; };
   std::unique_ptr<Items> items;    // foreach
-  struct Wait { Bytes request; std::vector<std::pair<std::string, bool>> votes; std::string name; };
+  struct Wait { Bytes request; std::vector<std::pair<std::string, bool>> votes; std::string name, plan_hash; };
   std::unique_ptr<Wait> wait;      // review: request and votes; listen: signal name; child: run id
 };
 
@@ -125,6 +126,7 @@ struct State {
   RunStatus status = RunStatus::pending;
   bool paused = false;
   bool cancel_requested = false;
+  bool cut = false;                // the last decision was cut: there is more to do at once
   std::uint64_t last_seq = 0;      // of the last event folded
   TimeMs started_at = 0, updated_at = 0, closed_at = 0;
   Value context;

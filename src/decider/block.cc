@@ -1,0 +1,26 @@
+// sequential and parallel: children in order, or all at once.
+#include "base/limits.h"
+#include "decider/turn.h"
+
+namespace perdure::decider {
+
+void Turn::advance_block(FrameId id) {
+  const plan::Node& n = node(id);
+  const bool at_once = n.kind == plan::Kind::parallel;
+  while (true) {
+    const Frame& f = frame(id);
+    if (f.child_fault) {
+      fail(id, f.child_fault);
+      return;
+    }
+    if (f.cursor >= n.children.size() || (!at_once && f.live_children > 0)) break;
+    if (out_.events.size() >= k_decision_events_soft) {
+      wake(id);
+      return;
+    }
+    enter(n.children[f.cursor], id, f.cursor, Role::step);
+  }
+  if (frame(id).live_children == 0) complete(id, history::OutputKind::children);
+}
+
+}  // namespace perdure::decider

@@ -1,0 +1,556 @@
+// evolve: one event's change of the state. Everything that changes a State is in this file and frames.cc.
+#include <algorithm>
+#include <utility>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "decider/document.h"
+#include "decider/frames.h"
+
+namespace perdure::decider {
+namespace {
+
+namespace h = history;
+constexpr std::size_t k_recent_keys = 1024;  // signal keys and update answers kept for dedupe
+
+struct Folder {
+  State& state;
+  TimeMs now;
+
+  // ---- facts ----
+  void operator()(const h::RunStarted& e) {
+    state.info = e.info;
+    state.status = RunStatus::running;
+    state.started_at = now;
+    state.context = state.plan->context.is_object() ? state.plan->context : Value::object();
+    if (!e.info->carried_context.empty())
+      if (auto context = parse_json(e.info->carried_context.view()); context && context->is_object())
+        state.context = std::move(*context);
+    open_root();
+    for (const auto& c : e.info->carried)
+      if (Slot* slot = slot_of(state, state.frames[0], c.node)) {
+        carry(*slot, c.status, c.output);
+        const auto& node = state.plan->nodes[c.node];
+        for (const auto& name : node.outputs) state.outputs[name] = named_output(*slot, node, name);
+      }
+  }
+
+  void operator()(const h::ActivityCompleted& e) {
+    Frame* f = awaited(e.frame, e.command, e.attempt);
+    if (f == nullptr) return;
+    land(*f);
+    f->returned = e.result;
+    f->phase = Phase::returned;
+  }
+  void operator()(const h::ActivityFailed& e) {
+    Frame* f = awaited(e.frame, e.command, e.attempt);
+    if (f == nullptr) return;
+    land(*f);
+    f->fault = e.fault;
+    if (e.fault && e.fault->fault_class == h::FaultClass::ambiguous) f->maybe_effect = true;
+    if (e.fault && e.fault->type == "breaker.open" && f->lost < 255) ++f->lost;  // costs no attempt
+    f->phase = Phase::failing;
+  }
+  void operator()(const h::ActivityLost& e) {
+    Frame* f = awaited(e.frame, e.command, e.attempt);
+    if (f == nullptr) return;
+    land(*f);
+    f->maybe_effect = true;
+    if (f->lost < 255) ++f->lost;
+    auto fault = std::make_shared<h::Fault>();
+    fault->type = "attempt.lost";
+    fault->title = "the engine stopped while this attempt ran; its outcome is unknown";
+    fault->fault_class = h::FaultClass::ambiguous;
+    fault->attempt = e.attempt;
+    fault->step = node_of(state, *f).name;
+    f->fault = std::move(fault);
+    f->phase = Phase::failing;
+  }
+  void operator()(const h::TimerFired& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr || f->due == k_never || f->timer != e.timer) return;
+    clear_timer(state, e.frame);
+    const auto kind = node_of(state, *f).kind;
+    const bool attempts = kind == plan::Kind::activity || (kind == plan::Kind::map && !f->wait);
+    if (f->phase == Phase::backing_off && attempts && !is_foreach_head(state, *f)) {
+      f->phase = Phase::queued;
+      state.queued.push_back(e.frame);
+    } else {
+      f->timer = k_timer_fired;
+    }
+  }
+  void operator()(const h::SignalReceived& e) {
+    if (!e.sender_key.empty()) {
+      state.signal_keys.push_back(e.sender_key);
+      if (state.signal_keys.size() > k_recent_keys) state.signal_keys.pop_front();
+    }
+    state.signals[e.name].push_back(e.payload);
+    ++state.signals_buffered;
+  }
+  void operator()(const h::UpdateReceived& e) {
+    if (e.id.empty()) return;
+    state.update_answers.emplace_back(e.id, e.argument);
+    if (state.update_answers.size() > k_recent_keys) state.update_answers.pop_front();
+  }
+  void operator()(const h::ReviewDecided& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr || f->command != e.command || !f->wait) return;
+    f->wait->votes.emplace_back(e.reviewer, e.approved);
+    auto answer = Value::object();
+    answer.set("approved", e.approved);
+    answer.set("reviewer", e.reviewer.empty() ? Value() : Value(e.reviewer));
+    answer.set("feedback", e.comment);
+    auto data = parse_json(e.data.view());
+    answer.set("data", !e.data.empty() && data ? *data : review_data(*f));
+    f->returned = Bytes(to_json(answer));
+  }
+  void operator()(const h::ChildEnded& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr || f->command != e.command || f->phase != Phase::waiting) return;
+    if (state.children_out > 0) --state.children_out;
+    const bool undone = f->role == Role::compensation && e.status == RunStatus::cancelled;
+    if (e.status == RunStatus::completed || e.status == RunStatus::running || undone) {
+      f->returned = e.output;
+      f->phase = Phase::returned;
+      return;
+    }
+    auto fault = std::make_shared<h::Fault>();
+    if (e.fault) *fault = *e.fault;
+    if (fault->type.empty()) fault->type = e.status == RunStatus::cancelled ? "cancelled" : "subflow.failed";
+    if (fault->title.empty()) fault->title = "the sub-workflow ended " + std::string(h::to_string(e.status));
+    fault->step = node_of(state, *f).name;
+    fault->fault_class = h::FaultClass::fatal;
+    f->fault = std::move(fault);
+    f->phase = Phase::failing;
+  }
+  void operator()(const h::CancelRequested&) { state.cancel_requested = true; }
+  void operator()(const h::PauseRequested&) { state.paused = true; }
+  void operator()(const h::ResumeRequested&) { state.paused = false; }
+  void operator()(const h::TerminateRequested&) {}
+  void operator()(const h::RetryRequested&) {
+    const Value context = state.context;
+    reopen(RunStatus::running);
+    carry_completed();
+    open_root();
+    state.context = context;
+  }
+  void operator()(const h::CompensateRequested& e) {
+    reopen(RunStatus::compensating);
+    open_root();
+    auto fault = std::make_shared<h::Fault>();
+    fault->type = "cancelled";
+    fault->title = "undone on request" + (e.reason.empty() ? std::string() : ": " + e.reason);
+    state.frames[0].fault = std::move(fault);
+    state.frames[0].phase = Phase::failing;
+    state.frames[0].cancel_wanted = true;
+  }
+
+  // ---- steps ----
+  void operator()(const h::StepStarted& e) {
+    Frame* f = open_frame(state, e.frame, e.node, e.parent, e.index, e.role, now);
+    if (f == nullptr) return;
+    if (e.role == Role::compensation) {  // of a child run, which is told to undo itself
+      f->phase = Phase::waiting;
+      f->wait = std::make_unique<Frame::Wait>();
+      if (e.index < state.saga_log.size()) f->wait->request = Bytes::copy(state.saga_log[e.index].child);
+      if (Frame* scope = live_frame(state, e.parent)) scope->cursor = e.index;
+      ++state.children_out;
+      return;
+    }
+    if (is_foreach_head(state, *f)) return;
+    switch (node_of(state, *f).kind) {
+      case plan::Kind::activity:
+      case plan::Kind::map:
+        f->phase = Phase::queued;
+        state.queued.push_back(e.frame);
+        break;
+      case plan::Kind::wait:
+      case plan::Kind::listen:
+      case plan::Kind::review:
+      case plan::Kind::subflow: f->phase = Phase::waiting; break;
+      default: break;
+    }
+  }
+  void operator()(const h::StepSkipped& e) {
+    Frame* parent = live_frame(state, e.parent);
+    if (parent == nullptr || e.node >= state.plan->nodes.size()) return;
+    if (is_foreach_head(state, *parent) && parent->node == e.node) {
+      pass_over(state, *parent, e.index, false);
+      return;
+    }
+    Slot* slot = slot_of(state, *parent, e.node);
+    const bool dead = parent->graph && e.index < parent->graph->taken.size() && parent->graph->taken[e.index] == 0;
+    if (slot != nullptr && slot->carried) slot->carried = false;
+    else if (slot != nullptr) set_slot(*slot, StepStatus::skipped, h::OutputKind::none, k_none, {}, {});
+    pass_over(state, *parent, e.index, dead);
+  }
+  void operator()(const h::StepCompleted& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    auto kind = e.kind;
+    Bytes output = e.output;
+    if (kind == h::OutputKind::returned) {
+      kind = h::OutputKind::inline_;
+      output = f->returned;
+    }
+    const auto& node = node_of(state, *f);
+    if (f->role == Role::item) {
+      if (Frame* head = live_frame(state, f->parent); head != nullptr && head->items && f->index < head->items->results.size())
+        head->items->results[f->index] = output;
+    } else if (f->role != Role::compensation) {
+      if (Slot* slot = slot_of(state, *f, f->node)) {
+        set_slot(*slot, StepStatus::completed, kind, e.from, output, {});
+        for (const auto& name : node.outputs) state.outputs[name] = named_output(*slot, node, name);
+      }
+    }
+    if (f->parent == k_none) return;
+    close_frame(state, e.frame, ChildEnd::well, {});
+  }
+  void operator()(const h::StepFailed& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    if (f->role == Role::step || f->role == Role::fallback)
+      if (Slot* slot = slot_of(state, *f, f->node))
+        set_slot(*slot, StepStatus::failed, h::OutputKind::none, k_none, {}, e.fault);
+    close_frame(state, e.frame, e.handled ? ChildEnd::well : ChildEnd::badly, e.fault);
+  }
+  void operator()(const h::StepCancelled& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    if (f->role == Role::step || f->role == Role::fallback)
+      if (Slot* slot = slot_of(state, *f, f->node))
+        set_slot(*slot, StepStatus::cancelled, h::OutputKind::none, k_none, {}, {});
+    close_frame(state, e.frame, ChildEnd::cancelled, {});
+  }
+
+  // ---- activities and timers ----
+  void operator()(const h::ActivityScheduled& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) {
+      f = open_frame(state, e.frame, e.node, e.parent, e.index, e.role, now);
+      if (f == nullptr) return;
+    } else {
+      leave_queue(e.frame);
+    }
+    f->command = state.last_seq;
+    f->args = e.args;
+    f->key = e.key.empty() ? Bytes() : Bytes::copy(e.key);
+    f->attempt = 1;
+    f->fault.reset();
+    if (e.role == Role::compensation)
+      if (Frame* scope = live_frame(state, e.parent)) scope->cursor = e.index;
+    f->phase = Phase::in_flight;
+    ++state.in_flight;
+  }
+  void operator()(const h::ActivityRetryScheduled& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    f->phase = Phase::backing_off;
+    f->attempt = e.attempt;
+    set_timer(state, e.frame, e.at, state.last_seq);
+  }
+  void operator()(const h::ActivityAttemptStarted& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    leave_queue(e.frame);
+    f->attempt = e.attempt;
+    f->fault.reset();
+    f->phase = Phase::in_flight;
+    ++state.in_flight;
+  }
+  void operator()(const h::ActivityCancelRequested& e) {
+    if (Frame* f = live_frame(state, e.frame)) f->cancel_wanted = true;
+  }
+  void operator()(const h::TimerStarted& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    if (node_of(state, *f).kind == plan::Kind::wait) f->phase = Phase::waiting;
+    set_timer(state, e.frame, e.due, state.last_seq);
+  }
+  void operator()(const h::TimerCancelled& e) {
+    if (live_frame(state, e.frame) != nullptr) clear_timer(state, e.frame);
+  }
+
+  // ---- blocks ----
+  void operator()(const h::BlockRetried& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    f->attempt = e.attempt;
+    f->phase = Phase::running;
+    f->fault.reset();
+    f->child_fault.reset();
+    f->cursor = f->iteration = f->done_children = 0;
+    f->branch = k_none;
+    f->timer = 0;
+    f->items.reset();
+    const auto& node = node_of(state, *f);
+    if (f->graph) {
+      Frame::Graph& g = *f->graph;
+      g.waiting = node.indegree;
+      g.taken.assign(node.children.size(), node.kind == plan::Kind::dag ? 1 : 0);
+      g.ready.clear();
+      for (std::uint32_t i = 0; i < node.children.size(); ++i)
+        if (g.waiting[i] == 0) g.ready.push_back(i);
+      if (node.kind == plan::Kind::graph && !g.taken.empty()) g.taken[0] = 1;
+    }
+  }
+  void operator()(const h::LoopIterated& e) {
+    if (Frame* f = live_frame(state, e.frame)) f->iteration = e.iteration;
+  }
+  void operator()(const h::ItemsFixed& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    auto items = parse_json(e.items.view());
+    f->items = std::make_unique<Frame::Items>();
+    f->items->items = items && items->is_array() ? *items : Value::array();
+    f->items->results.resize(f->items->items.size());
+  }
+  void operator()(const h::BranchTaken& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    f->child_fault.reset();
+    if (f->timer == k_timer_fired) f->timer = 0;
+    if (f->phase == Phase::queued) leave_queue(e.frame);
+    if (e.branch == k_branch_fallback || e.branch == k_branch_breaker) {
+      f->phase = Phase::fallback;
+      f->fault = e.fault;
+      f->branch = e.branch;
+      return;
+    }
+    f->branch = e.branch;
+    if (node_of(state, *f).kind == plan::Kind::attempt) {
+      f->phase = Phase::catching;
+      f->fault = e.fault;
+    }
+  }
+  void operator()(const h::FinallyEntered& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    f->phase = Phase::finalizing;
+    f->fault = e.fault;
+    f->child_fault.reset();
+  }
+  void operator()(const h::ContextSet& e) {
+    const auto patch = parse_json(e.patch.view());
+    if (!patch || !patch->is_object()) return;
+    for (const auto& [key, value] : patch->members()) state.context.set(key.as_string(), value);
+  }
+  void operator()(const h::EventEmitted&) {}
+  void operator()(const h::DecisionCut& e) { state.cut = e.cut; }
+  void operator()(const h::FrameFailing& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    clear_timer(state, e.frame);
+    f->timer = 0;
+    f->phase = Phase::failing;
+    f->fault = e.fault;
+    f->child_fault.reset();
+  }
+  void operator()(const h::FrameCancelling& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    f->cancel_wanted = true;
+    f->timer = f->timer == k_timer_fired ? 0 : f->timer;
+    if (f->phase == Phase::running || f->phase == Phase::fallback || f->phase == Phase::catching) {
+      clear_timer(state, e.frame);
+      f->phase = Phase::cancelling;
+    }
+  }
+
+  // ---- messages, people, children ----
+  void operator()(const h::ListenOpened& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    f->wait = std::make_unique<Frame::Wait>();
+    f->wait->name = e.name;
+    f->phase = Phase::waiting;
+    state.listeners[e.name].emplace(f->command, e.frame);
+  }
+  void operator()(const h::SignalConsumed& e) {
+    Frame* f = live_frame(state, e.frame);
+    const auto signals = state.signals.find(e.name);
+    if (f == nullptr || signals == state.signals.end() || signals->second.empty()) return;
+    f->returned = signals->second.front();
+    f->phase = Phase::returned;
+    signals->second.pop_front();
+    --state.signals_buffered;
+    if (signals->second.empty()) state.signals.erase(signals);
+    if (const auto l = state.listeners.find(e.name); l != state.listeners.end()) {
+      l->second.erase({f->command, e.frame});
+      if (l->second.empty()) state.listeners.erase(l);
+    }
+  }
+  void operator()(const h::ReviewOpened& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    if (!f->wait) f->wait = std::make_unique<Frame::Wait>();
+    else ++f->iteration;  // escalated
+    f->wait->request = e.request;
+    f->phase = Phase::waiting;
+    f->timer = 0;
+  }
+  void operator()(const h::ChildScheduled& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    f->wait = std::make_unique<Frame::Wait>();
+    f->wait->request = Bytes::copy(e.child);
+    f->wait->plan_hash = e.plan_hash;
+    f->key = Bytes::copy(e.workflow);
+    f->args = e.input;
+    f->phase = Phase::waiting;
+    ++state.children_out;
+  }
+  void operator()(const h::ChildCancelRequested& e) {
+    if (Frame* f = live_frame(state, e.frame)) f->cancel_wanted = true;
+  }
+
+  // ---- saga ----
+  void operator()(const h::CompensationRecorded& e) {
+    const Frame* f = live_frame(state, e.frame);
+    if (f == nullptr || f->saga >= state.sagas.size()) return;
+    SagaEntry entry;
+    entry.saga = f->saga;
+    entry.node = e.node;
+    entry.command = e.command;
+    entry.args = e.args;
+    entry.fault = e.fault;
+    entry.child = e.child;
+    entry.unknown_outcome = e.unknown_outcome;
+    state.saga_log.push_back(std::move(entry));
+  }
+  void operator()(const h::PivotPassed& e) {
+    const Frame* f = live_frame(state, e.frame);
+    if (f != nullptr && f->saga < state.sagas.size())
+      state.sagas[f->saga].floor = static_cast<std::uint32_t>(state.saga_log.size());
+  }
+  void operator()(const h::CompensationStarted& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    if (f->phase == Phase::queued) leave_queue(e.frame);
+    clear_timer(state, e.frame);
+    f->timer = 0;
+    f->phase = Phase::compensating;
+    f->fault = e.fault;
+    f->child_fault.reset();
+    f->cursor = static_cast<std::uint32_t>(state.saga_log.size());
+    state.compensation = "running";
+    if (f->parent == k_none) state.status = RunStatus::compensating;
+  }
+  void operator()(const h::CompensationDone& e) {
+    if (e.entry >= state.saga_log.size()) return;
+    state.saga_log[e.entry].done = true;
+    state.saga_log[e.entry].fault = e.fault;
+  }
+
+  // ---- the end ----
+  void operator()(const h::RunCompleted& e) {
+    state.output = e.output;
+    close(RunStatus::completed, {});
+  }
+  void operator()(const h::RunFailed& e) {
+    if (!state.compensation.empty())
+      state.compensation = std::any_of(state.saga_log.begin(), state.saga_log.end(),
+                                       [](const SagaEntry& s) { return s.done && s.fault; })
+                               ? "failed"
+                               : "complete";
+    close(e.status, e.fault);
+  }
+
+  // ---- helpers ----
+  Frame* awaited(FrameId id, std::uint64_t command, std::uint32_t attempt) {
+    Frame* f = live_frame(state, id);
+    return f != nullptr && f->phase == Phase::in_flight && f->command == command && f->attempt == attempt ? f : nullptr;
+  }
+  void land(Frame&) {
+    if (state.in_flight > 0) --state.in_flight;
+  }
+  void leave_queue(FrameId id) {
+    if (!state.queued.empty() && state.queued.front() == id) state.queued.pop_front();
+    else std::erase(state.queued, id);
+  }
+  void open_root() {
+    if (state.scopes.empty()) {
+      state.scopes.push_back(std::make_unique<ScopeState>());
+      state.scopes[0]->slots.resize(state.plan->scopes.empty() ? state.plan->nodes.size() : state.plan->scopes[0].slots);
+    }
+    open_frame(state, 0, 0, k_none, 0, Role::step, now);
+  }
+  static void carry(Slot& slot, StepStatus status, const Bytes& output) {
+    set_slot(slot, status, output.empty() ? h::OutputKind::none : h::OutputKind::inline_, k_none, output, {});
+    slot.carried = true;
+  }
+  static Value named_output(const Slot& slot, const plan::Node& node, const std::string& name) {
+    Value result;
+    if (slot.kind == h::OutputKind::inline_)
+      if (auto parsed = parse_json(slot.output.view())) result = std::move(*parsed);
+    if (const Value* member = result.find(name)) return *member;
+    return node.outputs.size() == 1 ? result : Value();
+  }
+  Value review_data(const Frame& f) const {
+    const auto request = parse_json(f.wait->request.view());
+    const Value* data = request ? request->find("data") : nullptr;
+    return data != nullptr ? *data : Value();
+  }
+  void close(RunStatus status, FaultPtr fault) {
+    state.status = status;
+    state.fault = std::move(fault);
+    state.closed_at = now;
+    state.paused = false;
+    if (live_frame(state, 0) != nullptr) drop_frame(state, 0);
+    state.frames.clear();
+    state.free_frames.clear();
+    state.queued.clear();
+    state.listeners.clear();
+    state.timers.clear();
+    state.in_flight = state.children_out = 0;
+  }
+  void reopen(RunStatus status) {
+    state.status = status;
+    state.closed_at = 0;
+    state.cancel_requested = false;
+    state.fault.reset();
+    state.frames.clear();
+    state.free_frames.clear();
+    for (auto& saga : state.sagas) saga.closed = true;  // the root's is opened again with the root
+  }
+  // Completed results are kept and their steps passed over, except what was undone since and what lies in a loop
+  // that had not ended.
+  void carry_completed() {
+    if (state.scopes.empty() || !state.scopes[0]) return;
+    auto& slots = state.scopes[0]->slots;
+    const auto reset_up = [&](NodeId node) {
+      for (; node != k_none; node = state.plan->nodes[node].parent)
+        if (state.plan->nodes[node].scope == 0 && state.plan->nodes[node].slot < slots.size())
+          slots[state.plan->nodes[node].slot] = Slot{};
+    };
+    for (const auto& node : state.plan->nodes) {
+      if (node.scope != 0 || node.slot >= slots.size()) continue;
+      Slot& slot = slots[node.slot];
+      const bool done = slot.status == StepStatus::completed || slot.status == StepStatus::skipped;
+      const bool within_open_loop = inside_open_loop(node.id, slots);
+      if (done && !within_open_loop) slot.carried = slot.status == StepStatus::completed;
+      else if (within_open_loop || !done) slot = Slot{};
+    }
+    for (const auto& entry : state.saga_log)
+      if (entry.done) reset_up(entry.node);
+    if (!state.plan->nodes.empty()) slots[state.plan->nodes[0].slot] = Slot{};
+    state.compensation.clear();
+  }
+  bool inside_open_loop(NodeId node, const std::vector<Slot>& slots) const {
+    for (NodeId up = state.plan->nodes[node].parent; up != k_none; up = state.plan->nodes[up].parent) {
+      const auto& n = state.plan->nodes[up];
+      if (n.kind == plan::Kind::loop && n.scope == 0 && slots[n.slot].status != StepStatus::completed) return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace
+
+void evolve(State& state, const history::Event& event, TimeMs now) {
+  ++state.last_seq;
+  state.updated_at = now;
+  std::visit(Folder{state, now}, event);
+}
+
+}  // namespace perdure::decider

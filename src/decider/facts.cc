@@ -1,0 +1,158 @@
+// Facts: checked against the state, recorded, and what they concern is woken.
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "decider/turn.h"
+
+namespace perdure::decider {
+namespace h = history;
+
+namespace {
+
+Error closed_error(const State& state) {
+  return {ErrorCode::conflict, "run '" + state.info->run.id + "' is " + std::string(h::to_string(state.status)) +
+                                   "; nothing more can be sent to it"};
+}
+
+bool may_retry(RunStatus status) {
+  return status == RunStatus::failed || status == RunStatus::timed_out || status == RunStatus::cancelled ||
+         status == RunStatus::terminated || status == RunStatus::compensation_failed;
+}
+
+}  // namespace
+
+// Why a fact may not be applied, or nothing.
+std::optional<Error> Turn::refuse(const h::Event& fact) {
+  if (std::holds_alternative<h::RunStarted>(fact)) {
+    if (state_.status != RunStatus::pending) return Error{ErrorCode::conflict, "the run has started already"};
+    return std::nullopt;
+  }
+  if (!state_.info) return Error{ErrorCode::not_found, "the run has not started"};
+  if (std::holds_alternative<h::RetryRequested>(fact)) {
+    if (may_retry(state_.status)) return std::nullopt;
+    return Error{ErrorCode::conflict, "run '" + state_.info->run.id + "' is " +
+                                          std::string(h::to_string(visible_status(state_))) +
+                                          "; only a run that failed or was stopped can be retried"};
+  }
+  if (std::holds_alternative<h::CompensateRequested>(fact)) {
+    if (state_.status == RunStatus::completed) return std::nullopt;
+    return Error{ErrorCode::conflict, "only a completed run can be undone; cancel a running one instead"};
+  }
+  if (closed()) return closed_error(state_);
+  if (std::holds_alternative<h::SignalReceived>(fact) && state_.signals_buffered >= k_signals_buffered_max)
+    return Error{ErrorCode::exhausted, "run '" + state_.info->run.id + "' has " + std::to_string(k_signals_buffered_max) +
+                                           " signals waiting that no step has taken; the limit is reached"};
+  if (const auto* decision = std::get_if<h::ReviewDecided>(&fact)) return refuse_review(*decision);
+  return std::nullopt;
+}
+
+void Turn::take(std::size_t place, const h::Event& fact) {
+  if (auto error = refuse(fact)) {
+    out_.rejections.push_back({place, std::move(*error)});
+    return;
+  }
+  if (const auto* e = std::get_if<h::RunStarted>(&fact)) {
+    emit(*e);
+    if (plan_.timeout_ms != 0) emit(h::TimerStarted{0, context_.now + plan_.timeout_ms});
+    wake(0);
+  } else if (const auto* completed = std::get_if<h::ActivityCompleted>(&fact)) {
+    emit(*completed);
+    wake(completed->frame);
+  } else if (const auto* failed = std::get_if<h::ActivityFailed>(&fact)) {
+    emit(*failed);
+    wake(failed->frame);
+  } else if (const auto* lost = std::get_if<h::ActivityLost>(&fact)) {
+    emit(*lost);
+    wake(lost->frame);
+  } else if (const auto* timer = std::get_if<h::TimerFired>(&fact)) {
+    const Frame* f = live_frame(state_, timer->frame);
+    if (f == nullptr || f->timer != timer->timer || f->due > context_.now) return;  // cancelled, or not yet
+    emit(*timer);
+    wake(timer->frame);
+  } else if (const auto* signal = std::get_if<h::SignalReceived>(&fact)) {
+    const auto& keys = state_.signal_keys;
+    if (!signal->sender_key.empty() && std::find(keys.begin(), keys.end(), signal->sender_key) != keys.end()) return;
+    emit(*signal);
+    if (const auto l = state_.listeners.find(signal->name); l != state_.listeners.end())
+      for (const auto& [command, frame_id] : l->second) wake(frame_id);
+  } else if (const auto* update = std::get_if<h::UpdateReceived>(&fact)) {
+    take_update(place, *update);
+  } else if (std::holds_alternative<h::ReviewDecided>(fact)) {
+    emit(fact);
+    wake(std::get<h::ReviewDecided>(fact).frame);
+  } else if (const auto* child = std::get_if<h::ChildEnded>(&fact)) {
+    emit(*child);
+    wake(child->frame);
+  } else if (std::holds_alternative<h::CancelRequested>(fact)) {
+    if (state_.cancel_requested) return;
+    emit(fact);
+    if (state_.paused) emit(h::ResumeRequested{std::get<h::CancelRequested>(fact).by, "cancelled"});
+    cancel(0);
+  } else if (std::holds_alternative<h::PauseRequested>(fact)) {
+    if (!state_.paused) emit(fact);
+  } else if (std::holds_alternative<h::ResumeRequested>(fact)) {
+    if (!state_.paused) return;
+    emit(fact);
+    wake_all();
+  } else if (const auto* terminate_request = std::get_if<h::TerminateRequested>(&fact)) {
+    terminate(*terminate_request);
+  } else if (std::holds_alternative<h::RetryRequested>(fact)) {
+    emit(fact);
+    if (plan_.timeout_ms != 0) emit(h::TimerStarted{0, context_.now + plan_.timeout_ms});
+    wake(0);
+  } else if (std::holds_alternative<h::CompensateRequested>(fact)) {
+    emit(fact);
+    wake(0);
+  }
+}
+
+bool Turn::take_update(std::size_t place, const h::UpdateReceived& update) {
+  const auto reject = [&](ErrorCode code, std::string message) {
+    out_.rejections.push_back({place, {code, std::move(message)}});
+    return false;
+  };
+  for (const auto& [id, argument] : state_.update_answers)
+    if (!update.id.empty() && id == update.id) {
+      out_.answers.emplace_back(place, state_.context);
+      return true;
+    }
+  const auto at = std::find_if(plan_.updates.begin(), plan_.updates.end(), [&](const auto& u) { return u.name == update.name; });
+  if (at == plan_.updates.end())
+    return reject(ErrorCode::not_found, "workflow '" + state_.info->workflow + "' has no update '" + update.name + "'");
+  auto argument = parse_json(update.argument.view());
+  if (!argument) return reject(ErrorCode::invalid, "update '" + update.name + "': " + argument.error().message);
+  Surroundings s = around(0);
+  const Value variables[] = {*argument};
+  s.variables = variables;
+  if (at->validate != plan::k_none) {
+    const auto holds = evaluate_condition(state_, at->validate, s);
+    if (!holds) return reject(ErrorCode::invalid, "update '" + update.name + "': " + holds.error()->title);
+    if (!*holds)
+      return reject(ErrorCode::invalid, "update '" + update.name + "' refuses this value: " + plan_.exprs[at->validate].source + " does not hold");
+  }
+  auto patch = render_json(state_, at->set, s);
+  if (!patch) return reject(ErrorCode::invalid, "update '" + update.name + "': " + patch.error()->title);
+  emit(update);
+  emit(h::ContextSet{std::move(*patch)});
+  out_.answers.emplace_back(place, state_.context);
+  wake_all();
+  return true;
+}
+
+void Turn::terminate(const h::TerminateRequested& request) {
+  emit(request);
+  for (FrameId id = 0; id < state_.frames.size(); ++id) {
+    const Frame& f = frame(id);
+    if (!f.live) continue;
+    if (f.phase == Phase::in_flight) out_.commands.emplace_back(CancelActivity{id, f.command});
+    const auto kind = node(id).kind;
+    if (f.phase == Phase::waiting && f.wait && (kind == plan::Kind::subflow || kind == plan::Kind::map))
+      out_.commands.emplace_back(CancelChild{id, f.command, std::string(f.wait->request.view())});
+  }
+  emit(h::RunFailed{RunStatus::terminated,
+                    make_fault("terminated", "terminated" + (request.reason.empty() ? std::string() : ": " + request.reason), "")});
+  notify_parent();
+}
+
+}  // namespace perdure::decider

@@ -1,0 +1,160 @@
+#include "decider/turn.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+
+namespace perdure::decider {
+
+void Turn::emit(history::Event event) {
+  evolve(state_, event, context_.now);
+  out_.events.push_back(std::move(event));
+}
+
+FrameId Turn::next_frame() const {
+  return state_.free_frames.empty() ? static_cast<FrameId>(state_.frames.size()) : state_.free_frames.back();
+}
+
+FaultPtr Turn::fault(FrameId id, std::string type, std::string title) const {
+  return make_fault(std::move(type), std::move(title), node(id).name);
+}
+
+void Turn::wake_all() {
+  for (FrameId id = 0; id < state_.frames.size(); ++id)
+    if (state_.frames[id].live) awake_.push_back(id);
+}
+
+void Turn::drain() {
+  if (state_.paused || closed()) return;
+  if (state_.cut) {
+    emit(history::DecisionCut{false});
+    wake_all();
+  }
+  // First in, first out: siblings that end in one batch are taken in the order in which they ended.
+  std::size_t next = 0;
+  while (!closed()) {
+    if (out_.events.size() >= k_decision_events_soft) {
+      emit(history::DecisionCut{true});
+      out_.more = true;
+      return;
+    }
+    if (next < awake_.size()) {
+      advance(awake_[next++]);
+      continue;
+    }
+    awake_.clear();
+    next = 0;
+    serve_queue();
+    if (awake_.empty()) return;
+  }
+}
+
+// Activities that wait for the run's limit of parallel attempts, and attempts whose back-off is over.
+void Turn::serve_queue() {
+  while (!state_.queued.empty() && (plan_.parallel == 0 || state_.in_flight < plan_.parallel)) {
+    if (out_.events.size() >= k_decision_events_soft && !awake_.empty()) return;
+    const FrameId id = state_.queued.front();
+    const Frame& f = frame(id);
+    if (f.attempt > 1) {
+      emit(history::ActivityAttemptStarted{id, f.attempt});
+      dispatch(id);
+    } else {
+      schedule_activity(f.node, f.parent, f.index, f.role, id);
+    }
+  }
+}
+
+void Turn::advance(FrameId id) {
+  if (live_frame(state_, id) == nullptr) return;
+  Frame& f = frame(id);
+  if (f.timer == k_timer_fired) {
+    on_timer(id);
+    return;
+  }
+  const auto& n = node(id);
+  const bool head = is_foreach_head(state_, f);
+  const bool attempts = !head && (n.kind == plan::Kind::activity || (n.kind == plan::Kind::map && !f.wait));
+  switch (f.phase) {
+    case Phase::queued:
+    case Phase::in_flight:
+    case Phase::backing_off: return;
+    case Phase::running:
+      if (head) {
+        advance_foreach(id);
+        return;
+      }
+      break;
+    case Phase::waiting:
+      if (n.kind == plan::Kind::listen) advance_listen(id);
+      else if (n.kind == plan::Kind::review) advance_review(id);
+      return;
+    case Phase::returned:
+      if (attempts) activity_returned(id);
+      else if (n.kind == plan::Kind::subflow || n.kind == plan::Kind::map) child_returned(id);
+      else if (f.cancel_wanted) settle_cancel(id);
+      else complete(id, history::OutputKind::returned);
+      return;
+    case Phase::failing:
+      if (f.live_children > 0) return;
+      if (attempts && f.command != 0 && f.fault) attempt_failed(id);
+      else if (f.role == Role::compensation) compensation_ended(id, f.fault);
+      else if (f.cancel_wanted) settle_cancel(id);
+      else settle_failure(id, f.fault);
+      return;
+    case Phase::fallback:
+      if (f.live_children > 0) return;
+      if (f.child_fault) {
+        settle_failure(id, f.child_fault);
+      } else {
+        const bool by_breaker = f.branch == k_branch_breaker && n.breaker;
+        complete(id, history::OutputKind::node, by_breaker ? n.breaker->fallback : n.fallback);
+      }
+      return;
+    case Phase::catching:
+    case Phase::finalizing:
+      advance_try(id);
+      return;
+    case Phase::cancelling:
+      if (f.live_children == 0) settle_cancel(id);
+      return;
+    case Phase::compensating: advance_compensation(id); return;
+  }
+  switch (n.kind) {
+    case plan::Kind::sequential:
+    case plan::Kind::parallel: advance_block(id); return;
+    case plan::Kind::dag:
+    case plan::Kind::graph: advance_graph(id); return;
+    case plan::Kind::race: advance_race(id); return;
+    case plan::Kind::conditional:
+    case plan::Kind::select: advance_branch(id); return;
+    case plan::Kind::loop: advance_loop(id); return;
+    case plan::Kind::attempt: advance_try(id); return;
+    default: return;
+  }
+}
+
+void Turn::on_timer(FrameId id) {
+  const Frame& f = frame(id);
+  if (f.phase == Phase::backing_off) {
+    emit(history::BlockRetried{id, f.attempt});
+    begin(id);
+    return;
+  }
+  if (f.phase == Phase::waiting) {
+    switch (node(id).kind) {
+      case plan::Kind::wait: complete(id, history::OutputKind::none); return;
+      case plan::Kind::listen:
+        fail(id, fault(id, "timeout.listen", "no signal '" + (f.wait ? f.wait->name : std::string()) + "' arrived in time"));
+        return;
+      case plan::Kind::review: review_timeout(id); return;
+      default: break;
+    }
+  }
+  if (f.parent == k_none) {
+    fail(id, fault(id, "timeout.run", "the run exceeded its time limit"));
+    return;
+  }
+  fail(id, fault(id, "timeout.start_to_close", "step '" + node(id).name + "' exceeded its time limit"));
+}
+
+}  // namespace perdure::decider

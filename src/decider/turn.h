@@ -1,0 +1,104 @@
+#pragma once
+// A decision in the making. Looks at a frame, says by events what happens to it, and goes on until no frame has
+// anything to do. All changes of the state go through emit(); references to frames must not be kept over an emit()
+// that may end the frame.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "decider/decider.h"
+#include "decider/document.h"
+#include "decider/frames.h"
+
+namespace perdure::decider {
+
+class Turn {
+ public:
+  Turn(const plan::Plan& plan, State& state, const Context& context, Decision& out)
+      : plan_(plan), state_(state), context_(context), out_(out) {}
+
+  // facts.cc: checks a fact against the state; records it and wakes what it concerns, or rejects it.
+  void take(std::size_t place, const history::Event& fact);
+  // turn.cc: works until nothing is left or the decision is long enough.
+  void drain();
+
+ private:
+  // turn.cc
+  void emit(history::Event event);
+  void wake(FrameId id) { if (id != k_none) awake_.push_back(id); }
+  void wake_all();
+  void advance(FrameId id);
+  void serve_queue();
+  void on_timer(FrameId id);
+  FrameId next_frame() const;
+  Frame& frame(FrameId id) { return state_.frames[id]; }
+  const plan::Node& node(FrameId id) const { return plan_.nodes[state_.frames[id].node]; }
+  Surroundings around(FrameId id) const { Surroundings s; s.frame = id; return s; }
+  FaultPtr fault(FrameId id, std::string type, std::string title) const;
+  bool closed() const { return history::is_closed(state_.status); }
+
+  // step.cc: how any step begins and ends, whatever its kind
+  void enter(NodeId node, FrameId parent, std::uint32_t index, Role role);
+  FrameId open(NodeId node, FrameId parent, std::uint32_t index, Role role);
+  void begin(FrameId id);
+  void complete(FrameId id, history::OutputKind kind, NodeId from = k_none, Bytes output = {});
+  void fail(FrameId id, FaultPtr fault);
+  void settle_failure(FrameId id, FaultPtr fault);
+  bool retry_block(FrameId id, const FaultPtr& fault);
+  void cancel(FrameId id);
+  void cancel_children(FrameId id);
+  void settle_cancel(FrameId id);
+  std::string output_json(const Frame& frame, history::OutputKind kind, NodeId from) const;
+  void complete_run(history::OutputKind kind, NodeId from, Bytes output);
+  void end_run(RunStatus status, FaultPtr fault);
+  void notify_parent();
+
+  // activity.cc
+  void schedule_activity(NodeId node, FrameId parent, std::uint32_t index, Role role, FrameId existing);
+  void dispatch(FrameId id);
+  void activity_returned(FrameId id);
+  void attempt_failed(FrameId id);
+
+  // one file a family of constructs
+  void advance_block(FrameId id);        // block.cc: sequential, parallel
+  void advance_graph(FrameId id);        // graph.cc: dag, graph
+  void advance_race(FrameId id);         // race.cc
+  void begin_foreach(FrameId id);        // foreach.cc
+  void advance_foreach(FrameId id);
+  void advance_branch(FrameId id);       // conditional.cc: conditional, switch
+  void advance_loop(FrameId id);         // loop.cc
+  void advance_try(FrameId id);          // try.cc
+  void end_try(FrameId id, FaultPtr fault);
+  void begin_wait(FrameId id);           // wait.cc
+  void begin_listen(FrameId id);         // listen.cc
+  void advance_listen(FrameId id);
+  void begin_review(FrameId id);         // review.cc
+  void open_review(FrameId id, bool escalated);
+  void advance_review(FrameId id);
+  void review_timeout(FrameId id);
+  void begin_subflow(FrameId id);        // subflow.cc: subflow, and the second half of map
+  void start_map_child(FrameId id);
+  void child_returned(FrameId id);
+  void begin_instant(FrameId id);        // instant.cc: set, emit, raise
+  // saga.cc
+  void record_effect(FrameId id, bool unknown_outcome);
+  void record_child(FrameId id);
+  bool has_undo(const Frame& frame) const;
+  std::uint32_t next_undo(const Frame& frame, std::uint32_t below) const;
+  void compensate(FrameId id, FaultPtr fault);
+  void advance_compensation(FrameId id);
+  void compensation_ended(FrameId id, FaultPtr fault);
+  // control.cc: what facts about the whole run lead to
+  std::optional<Error> refuse(const history::Event& fact);
+  void terminate(const history::TerminateRequested& request);
+  bool take_update(std::size_t place, const history::UpdateReceived& update);
+  std::optional<Error> refuse_review(const history::ReviewDecided& decision);
+
+  const plan::Plan& plan_;
+  State& state_;
+  const Context& context_;
+  Decision& out_;
+  std::vector<FrameId> awake_;
+};
+
+}  // namespace perdure::decider
