@@ -7,12 +7,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -23,6 +23,7 @@
 #include "activity/outcome.h"
 #include "activity/shell/command.h"
 #include "activity/shell/guard.h"
+#include "activity/task_queue.h"
 #include "base/json.h"
 
 namespace perdure::activity {
@@ -54,11 +55,6 @@ struct Running {
   Ending ending = Ending::none;
   std::optional<GuardReport> report;
   bool finished = false;
-};
-
-struct Waiting {
-  Task task;
-  OnDone done;
 };
 
 std::string printable(const std::string& text) { return head(valid_utf8(text), 200); }
@@ -170,7 +166,8 @@ Outcome ended(Running& run) {
 
 class Shell final : public Driver {
  public:
-  explicit Shell(ShellOptions options) : options_(std::move(options)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  explicit Shell(ShellOptions options) : options_(std::move(options)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        queue_("places for programs", options_.queue_max) {
     if (options_.concurrency == 0) options_.concurrency = 2 * std::max(1u, std::thread::hardware_concurrency());
     const auto from_environment = [](std::string& value, const char* name, std::string_view otherwise) {
       if (!value.empty()) return;
@@ -194,7 +191,6 @@ class Shell final : public Driver {
  private:
   void loop();
   void take_orders();
-  void begin_waiting();
   void begin(Task task, OnDone done);
   Program program_of(const Command& command, const Task& task) const;
   void wait();
@@ -212,12 +208,10 @@ class Shell final : public Driver {
   ShellOptions options_;
   Fd wake_;
 
-  std::mutex mutex_;
-  std::deque<Waiting> waiting_;                        // guarded, as are the next three
-  std::vector<std::pair<RunKey, CommandId>> cancels_;
-  bool stopping_ = false;
-  std::thread thread_;  // started with the first task
-  std::mutex joining_;
+  TaskQueue queue_;
+  std::mutex thread_mutex_;  // guards thread_
+  std::thread thread_;       // started with the first task
+  std::atomic<bool> has_thread_{false};
 
   // Of the thread alone:
   Nursery nursery_;
@@ -226,55 +220,35 @@ class Shell final : public Driver {
 };
 
 void Shell::start(Task task, OnDone done) {
-  std::optional<Outcome> refused;
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) {
-      refused = shutdown_outcome(false);
-    } else if (waiting_.size() >= options_.queue_max) {
-      refused = queue_full_outcome("places for programs", options_.queue_max);
-    } else {
-      waiting_.push_back({std::move(task), std::move(done)});
-      if (!thread_.joinable()) thread_ = std::thread([this] { loop(); });
-    }
+  const bool must_wake = queue_.push(std::move(task), std::move(done));
+  if (!has_thread_.load(std::memory_order_acquire)) {
+    const std::lock_guard lock(thread_mutex_);
+    if (!has_thread_.exchange(true)) thread_ = std::thread([this] { loop(); });
   }
-  if (refused) done(std::move(*refused));
-  else wake();
+  if (must_wake) wake();
 }
 
 void Shell::cancel(const RunKey& run, CommandId command) {
-  std::optional<Waiting> found;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto it = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& w) {
-      return w.task.command == command && w.task.run == run;
-    });
-    if (it != waiting_.end()) {
-      found = std::move(*it);
-      waiting_.erase(it);
-    } else {
-      cancels_.emplace_back(run, command);
-    }
-  }
-  if (!found) return wake();
-  found->done(failure({.type = "cancelled", .title = "cancelled before it began", .error_class = ErrorClass::fatal}));
+  if (queue_.cancel(run, command)) wake();
 }
 
 void Shell::shutdown() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake();
-  const std::lock_guard lock(joining_);
+  if (queue_.stop()) wake();
+  const std::lock_guard lock(thread_mutex_);
+  has_thread_ = true;  // none is started any more
   if (thread_.joinable()) thread_.join();
+  queue_.take();  // what was pushed before a thread was there to take it
 }
 
 void Shell::loop() {
   while (true) {
     take_orders();
     if (told_to_stop_ && running_.empty()) return;
-    begin_waiting();
+    while (running_.size() < options_.concurrency) {
+      auto next = queue_.pop();
+      if (!next) break;
+      begin(std::move(next->task), std::move(next->done));
+    }
     wait();
     const std::int64_t now = now_ms();
     for (auto& run : running_) {
@@ -286,37 +260,15 @@ void Shell::loop() {
 }
 
 void Shell::take_orders() {
-  std::vector<std::pair<RunKey, CommandId>> cancels;
-  std::deque<Waiting> dropped;
-  bool stop = false;
-  {
-    const std::lock_guard lock(mutex_);
-    cancels.swap(cancels_);
-    stop = stopping_;
-    if (stop) dropped.swap(waiting_);
-  }
-  for (const auto& [run_key, command] : cancels) {
+  const TaskQueue::Orders orders = queue_.take();
+  for (const auto& target : orders.cancels) {
     for (auto& run : running_) {
-      if (run->task.command == command && run->task.run == run_key) end(*run, Ending::cancelled);
+      if (target.is(run->task)) end(*run, Ending::cancelled);
     }
   }
-  for (Waiting& waiting : dropped) waiting.done(shutdown_outcome(false));
-  if (stop && !told_to_stop_) {
+  if (orders.stop && !told_to_stop_) {
     told_to_stop_ = true;
     for (auto& run : running_) end(*run, Ending::shutdown);
-  }
-}
-
-void Shell::begin_waiting() {
-  while (running_.size() < options_.concurrency) {
-    std::optional<Waiting> next;
-    {
-      const std::lock_guard lock(mutex_);
-      if (waiting_.empty()) return;
-      next = std::move(waiting_.front());
-      waiting_.pop_front();
-    }
-    begin(std::move(next->task), std::move(next->done));
   }
 }
 
