@@ -10,15 +10,9 @@ find_path(XXHASH_INCLUDE xxhash.h REQUIRED)
 find_library(XXHASH_LIBRARY NAMES libxxhash.a xxhash REQUIRED)
 # RE2 20220601, BSD-3: regular expressions in linear time.                              expr
 find_library(RE2_LIBRARY NAMES libre2.a re2 REQUIRED)
-# yaml-cpp 0.7, MIT: YAML events with marks.                                            loaders
-find_package(yaml-cpp REQUIRED)
-find_library(YAML_CPP_ARCHIVE libyaml-cpp.a)
-if(YAML_CPP_ARCHIVE)
-  get_target_property(configurations yaml-cpp IMPORTED_CONFIGURATIONS)
-  foreach(configuration IN LISTS configurations)
-    set_target_properties(yaml-cpp PROPERTIES IMPORTED_LOCATION_${configuration} ${YAML_CPP_ARCHIVE})
-  endforeach()
-endif()
+# libyaml 0.2, MIT: YAML events with marks (docs/adr/0005: why not yaml-cpp).            loaders
+find_path(YAML_INCLUDE yaml.h REQUIRED)
+find_library(YAML_LIBRARY NAMES libyaml.a yaml REQUIRED)
 # RocksDB 7.8, Apache-2.0: tables behind the journal.                                   storage/embedded
 find_path(ROCKSDB_INCLUDE rocksdb/db.h REQUIRED)
 find_library(ROCKSDB_LIBRARY NAMES librocksdb.a rocksdb REQUIRED)

@@ -1,12 +1,12 @@
 #pragma once
 // The plan: the compiled, validated form of a workflow; one form for all dialects. A flat table of nodes; node 0 is the
-// root block. Immutable once finalized, shared by all runs pinned to it, safe to read from any thread.
+// root block and a node's id is greater than its parent's. Immutable once finalized, shared by all runs pinned to it,
+// safe to read from any thread.
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/bytes.h"
@@ -21,6 +21,7 @@ using NodeId = std::uint32_t;
 using ExprId = std::uint32_t;
 using ScopeId = std::uint32_t;
 inline constexpr std::uint32_t k_none = 0xffffffff;
+inline constexpr std::size_t k_nesting_max = 256;   // blocks within blocks; recursion over a plan relies on it
 
 struct Place {  // in the workflow file, from 1; 0 when there is none
   std::uint32_t line = 0, column = 0;
@@ -136,6 +137,7 @@ struct Node {
   NodeId id = 0;
   NodeId parent = k_none;
   std::string name;               // unique among its siblings; made up ("then", "case1") where the file has none
+  bool made_up = false;           // the name is the loader's: no expression can mean this node
   Kind kind = Kind::sequential;
   Place place;
   std::string summary;
@@ -148,7 +150,7 @@ struct Node {
   Timeouts timeouts;
   OnError on_error = OnError::fail;
   NodeId fallback = k_none;
-  NodeId compensation = k_none;    // an activity node; not a child in the flow
+  NodeId compensation = k_none;    // an activity node; not a child in the flow (its parent is this node)
   bool pivot = false;
   std::string saga;                // not empty: a scope of its own
   std::vector<std::string> outputs;
@@ -164,7 +166,7 @@ struct Node {
   // body
   std::vector<NodeId> children;
   std::vector<std::vector<std::uint32_t>> edges;  // dag, graph: child index -> child indexes that depend on it
-  std::vector<std::uint32_t> indegree;            // dag, graph: per child
+  std::vector<std::uint32_t> indegree;            // dag, graph: per child; set by finalize
   std::vector<Case> cases;
   std::vector<Catch> catches;
   NodeId finally = k_none;
@@ -209,24 +211,27 @@ struct Plan {
 
   // set by finalize
   std::vector<Scope> scopes;
-  std::string hash;                // sha256 of the canonical encoding, 64 hex digits
-  Bytes encoded;                   // that encoding
+  std::vector<NodeId> by_name;     // nodes that are not made up, by (name, parent): what resolve_step searches
+  std::string hash;                // sha256 of the canonical encoding without its places, 64 hex digits: moving lines
+                                   // or writing a comment makes no new version
+  Bytes encoded;                   // the whole encoding
 };
 
-// An expression that does not compile, or names a step it can't see.
+// An expression that does not compile, or names a step it can't see. expr k_none: the shape of the plan is wrong.
 struct PlanError { ExprId expr = k_none; std::size_t offset = 0; std::string message, hint; };
 
-// Compiles every expression, resolves the steps they name, lays out scopes, encodes and hashes. All errors at once.
-// Must be called exactly once on a plan that a loader or decode() has filled.
+// Compiles every expression, resolves the steps they name, lays out scopes, encodes and hashes. All errors at once; with
+// errors the plan is neither encoded nor hashed. Must be called exactly once on a plan that a loader has filled.
 std::vector<PlanError> finalize(Plan& plan);
 
 // The step an expression owned by `from` means by `.steps.NAME`: a sibling, else a child of an enclosing block going
 // outward (and inside already finished sibling blocks when the name is unique in the plan). k_none when there is none.
 NodeId resolve_step(const Plan& plan, NodeId from, std::string_view name);
 
-// Canonical encoding (docs/formats/plan.md): same meaning, same bytes; places are part of it, comments are not.
+// Canonical encoding (docs/formats/plan.md): same meaning, same bytes but for the places at its end.
 Bytes encode(const Plan& plan);
-// From bytes of any origin; `corrupt` with offset, or `unsupported` when written by a newer version. Finalized.
+// From bytes of any origin; `corrupt` with offset, or `unsupported` when written by a newer version. Finalized. What
+// comes back keeps every invariant that a loader's plan has (a tree, all indexes in range, no cycle).
 Result<std::shared_ptr<const Plan>> decode(std::string_view bytes);
 
 }  // namespace perdure::plan

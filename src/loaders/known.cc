@@ -1,0 +1,55 @@
+// The activities that files may call.
+#include "base/json.h"
+#include "loaders/load.h"
+
+namespace perdure::loaders {
+namespace {
+
+ActivityType later() { return {{}, {}, true, false}; }
+
+KnownActivities make_built_in() {
+  KnownActivities known;
+  known.types["http"] = {{"url"}, {"method", "headers", "query", "body", "auth", "expect"}, false, true};
+  known.types["shell"] = {{"argv"}, {"stdin", "env", "cwd", "ok_codes", "parse"}, false, true};
+  known.types["notify"] = {{}, {}, true, true};
+  for (const char* name : {"llm", "mcp", "memory", "file", "sql", "worker", "grpc", "openapi", "broker"}) known.types[name] = later();
+  return known;
+}
+
+}  // namespace
+
+const KnownActivities& KnownActivities::built_in() {
+  static const KnownActivities known = make_built_in();
+  return known;
+}
+
+KnownActivities KnownActivities::with(const std::vector<std::string>& in_process_types) {
+  KnownActivities known = built_in();
+  for (const std::string& type : in_process_types) known.types[type] = {{}, {}, true, true};
+  return known;
+}
+
+std::optional<std::string> not_available(const plan::Plan& plan, const KnownActivities& known) {
+  for (const plan::Node& node : plan.nodes) {
+    if (node.kind != plan::Kind::activity) continue;
+    const std::string& type = node.activity->type;
+    const auto found = known.types.find(type);
+    const bool runs = type == "script" || (found != known.types.end() && found->second.available);
+    if (runs) continue;
+    const bool tool = type.starts_with("tool:");
+    std::string what = "line " + std::to_string(node.place.line) + ": step `" + node.name + "` ";
+    if (tool) what += "calls the tool `" + type.substr(5) + "`";
+    else if (type == "agent_task") what += "is an agent_task";
+    else what += "calls `" + type + "`";
+    return what + ", which is not available in this build";
+  }
+  return std::nullopt;
+}
+
+Loaded load_tasks(const Value& tasks, std::string_view name, const LoadLimits& limits, const KnownActivities& known) {
+  Value file = Value::object({{"name", Value(name)}, {"modules", tasks}});
+  const std::string text = to_pretty_json(file);
+  return load_native(text, "tasks", limits, known);
+}
+
+}  // namespace perdure::loaders

@@ -1,0 +1,238 @@
+// A file of the native dialect: its head, and how everything comes together.
+#include "loaders/native.h"
+
+#include <algorithm>
+
+#include "base/ids.h"
+#include "plan/spelling.h"
+#include "policy/retry.h"
+
+namespace perdure::loaders {
+namespace {
+
+constexpr std::size_t k_messages_max = 100;   // more would help nobody
+constexpr std::size_t k_searches_max = 200;   // for the nearest of up to 200,000 names
+
+constexpr std::string_view k_head_members[] = {"name",   "version", "description", "metadata", "input",   "context",
+                                               "defaults", "limits", "queries",     "updates",  "steps",   "modules",
+                                               "output", "secrets", "on",          "tags",     "search"};
+
+}  // namespace
+
+void NativeLoader::error(Place where, std::string message, std::string hint) {
+  if (++errors_ > k_messages_max) return;
+  if (errors_ == k_messages_max) {
+    out_.push_back(source_.at(where, "too many mistakes: these are the first " + std::to_string(k_messages_max - 1)));
+    return;
+  }
+  out_.push_back(source_.at(where, std::move(message), std::move(hint)));
+}
+
+void NativeLoader::warn(const YamlNode& node, std::string message, std::string hint) {
+  out_.push_back(source_.at(node.place, std::move(message), std::move(hint), Severity::warning));
+}
+
+std::string NativeLoader::did_you_mean(std::string_view name, const std::vector<std::string_view>& candidates,
+                                       std::string_view otherwise) {
+  if (++searches_ <= k_searches_max) {
+    if (const std::string_view near = plan::nearest(name, candidates); !near.empty()) {
+      return "did you mean `" + std::string(near) + "`?";
+    }
+  }
+  return std::string(otherwise);
+}
+
+// ---- mappings --------------------------------------------------------------------------------------------------------
+
+Members::Members(NativeLoader& loader, const YamlNode& node, std::string_view what, std::initializer_list<std::string_view> names) {
+  if (node.type != YamlNode::Type::mapping) {
+    loader.error(node, "`" + std::string(what) + "` takes a mapping");
+    return;
+  }
+  valid_ = true;
+  const std::vector<std::string_view> allowed(names);
+  std::vector<std::pair<std::string_view, const YamlNode*>> meant;
+  for (std::size_t i = 0; i < loader.tree_.size(node); ++i) {
+    const YamlNode& key = loader.tree_.key(node, i);
+    const YamlNode* value = &loader.tree_.value(node, i);
+    if (std::find(allowed.begin(), allowed.end(), key.text) != allowed.end()) { members_.emplace_back(key.text, value); continue; }
+    const std::string_view near = plan::nearest(key.text, allowed);
+    std::string list;
+    for (const std::string_view n : allowed) list.append(list.empty() ? "" : ", ").append(n);
+    loader.error(key, "`" + std::string(what) + "` has no member `" + std::string(key.text.substr(0, 80)) + "`",
+                 near.empty() ? "it has " + list : "did you mean `" + std::string(near) + "`?");
+    if (!near.empty()) meant.emplace_back(near, value);
+  }
+  for (const auto& [name, value] : meant) if (get(name) == nullptr) members_.emplace_back(name, value);
+}
+
+const YamlNode* Members::get(std::string_view name) const {
+  for (const auto& [n, value] : members_) if (n == name) return value;
+  return nullptr;
+}
+
+// ---- the head --------------------------------------------------------------------------------------------------------
+
+void NativeLoader::head_members(const Members& m) {
+  const auto string = [&](const char* name, std::string& into) {
+    if (const YamlNode* n = m.get(name); n != nullptr) into = text(*n, name).value_or("");
+  };
+  const auto kept = [&](const char* name, Value& into) { if (const YamlNode* n = m.get(name); n != nullptr) into = value(*n); };
+  if (const YamlNode* n = m.get("name"); n != nullptr) {
+    string("name", plan_->name);
+    if (const Status good = check_id("name", plan_->name); !good && n->type == YamlNode::Type::scalar) error(*n, good.error().message);
+  }
+  string("version", plan_->version);
+  string("description", plan_->description);
+  kept("metadata", plan_->metadata);
+  kept("secrets", plan_->secrets);
+  kept("on", plan_->triggers);
+  kept("tags", plan_->tags);
+  kept("search", plan_->search);
+  if (const YamlNode* n = m.get("input"); n != nullptr) plan_->input_schema = schema(*n, "input");
+  if (const YamlNode* n = m.get("context"); n != nullptr) {
+    plan_->context = value(*n);
+    if (!plan_->context.is_object()) error(*n, "`context` takes a mapping");
+  }
+  if (const YamlNode* n = m.get("defaults"); n != nullptr) defaults(*n);
+  if (const YamlNode* n = m.get("limits"); n != nullptr) limits_member(*n);
+}
+
+void NativeLoader::defaults(const YamlNode& node) {
+  const Members m(*this, node, "defaults", {"retry", "retry_policy", "timeout", "priority", "queue"});
+  if (const YamlNode* n = m.get("retry"); n != nullptr) defaults_.retry = retry(*n);
+  if (const YamlNode* n = m.get("retry_policy"); n != nullptr) defaults_.retry = retry_policy(*n);
+  if (const YamlNode* n = m.get("timeout"); n != nullptr) defaults_.timeouts = timeout(*n);
+  if (const YamlNode* n = m.get("priority"); n != nullptr) {
+    if (const auto c = choice(*n, "priority", {"low", "normal", "high", "critical"})) defaults_.priority = static_cast<plan::Priority>(*c);
+  }
+  if (const YamlNode* n = m.get("queue"); n != nullptr) defaults_.queue = text(*n, "queue").value_or("");
+}
+
+void NativeLoader::limits_member(const YamlNode& node) {
+  const Members m(*this, node, "limits", {"timeout", "parallel", "budget"});
+  if (const YamlNode* n = m.get("timeout"); n != nullptr) plan_->timeout_ms = duration(*n, "timeout").value_or(0);
+  if (const YamlNode* n = m.get("parallel"); n != nullptr) {
+    plan_->parallel = static_cast<std::uint32_t>(integer(*n, "parallel", 1, 1'000'000).value_or(0));
+  }
+  if (const YamlNode* n = m.get("budget"); n != nullptr) plan_->budget = budget(*n);
+}
+
+void NativeLoader::queries(const YamlNode& node) {
+  if (node.type != YamlNode::Type::mapping) return error(node, "`queries` takes a mapping of names to expressions");
+  for (std::size_t i = 0; i < tree_.size(node); ++i) {
+    plan_->queries.push_back({std::string(tree_.key(node, i).text), condition(tree_.value(node, i), tree_.key(node, i).text, 0)});
+  }
+}
+
+void NativeLoader::updates(const YamlNode& node) {
+  if (node.type != YamlNode::Type::mapping) return error(node, "`updates` takes a mapping of names to `{validate, set}`");
+  variables_ = {"arg"};
+  for (std::size_t i = 0; i < tree_.size(node); ++i) {
+    const std::string_view name = tree_.key(node, i).text;
+    const Members m(*this, tree_.value(node, i), name, {"validate", "set"});
+    plan::Update update;
+    update.name = std::string(name);
+    if (const YamlNode* n = m.get("validate"); n != nullptr) update.validate = condition(*n, "validate", 0);
+    if (const YamlNode* n = m.get("set"); n != nullptr) update.set = object_member(n, "set", 0);
+    else if (m.valid()) error(tree_.key(node, i), "the update `" + std::string(name) + "` lacks `set`: what it changes in the context");
+    plan_->updates.push_back(std::move(update));
+  }
+  variables_.clear();
+}
+
+void NativeLoader::head() {
+  const YamlNode& root = tree_.root();
+  if (root.type != YamlNode::Type::mapping) return error(root, "a workflow file is a mapping", "begin with `name:` and `steps:`");
+  const Members top(*this, root, "a workflow", {"name", "version", "description", "metadata", "input", "context", "defaults",
+                                                "limits", "queries", "updates", "steps", "modules", "output", "secrets",
+                                                "on", "tags", "search", "workflow"});
+  std::optional<Members> inner;
+  const YamlNode* workflow = top.get("workflow");
+  if (workflow != nullptr) {
+    inner.emplace(*this, *workflow, "workflow",
+                  std::initializer_list<std::string_view>{"name", "version", "description", "metadata", "input", "context",
+                                                          "defaults", "limits", "queries", "updates", "steps", "modules",
+                                                          "output", "secrets", "on", "tags", "search"});
+  }
+  const auto either = [&](std::string_view name) {
+    const YamlNode* n = inner ? inner->get(name) : nullptr;
+    if (n != nullptr && top.get(name) != nullptr) error(*n, "`" + std::string(name) + "` is both inside and outside of `workflow`");
+    return n != nullptr ? n : top.get(name);
+  };
+  for (const std::string_view name : k_head_members) either(name);
+  plan_->context = Value::object();
+  if (inner) head_members(*inner);
+  head_members(top);
+  if (either("name") == nullptr && (!inner || inner->valid())) error(root, "the workflow lacks `name`");
+
+  const YamlNode* steps = either("steps");
+  const YamlNode* modules = either("modules");
+  if (steps != nullptr && modules != nullptr) error(*modules, "a workflow has `steps` or `modules`, not both");
+  const YamlNode* body = steps != nullptr ? steps : modules;
+  add(body != nullptr ? *body : root, plan_->name.empty() ? "workflow" : plan_->name, true, k_none);
+  if (body == nullptr) error(root, "the workflow lacks `steps` (or `modules`): what it does");
+  else fill_block(0, *body, body == modules ? plan::Kind::dag : plan::Kind::sequential, defaults_);
+
+  if (const YamlNode* n = either("queries"); n != nullptr) queries(*n);
+  if (const YamlNode* n = either("updates"); n != nullptr) updates(*n);
+  if (const YamlNode* n = either("output"); n != nullptr) {
+    plan_->output = make_template(*n, 0);
+    plan_->has_output = true;
+  }
+}
+
+// ---- together --------------------------------------------------------------------------------------------------------
+
+void NativeLoader::report(const std::vector<plan::PlanError>& errors) {
+  for (const plan::PlanError& e : errors) {
+    if (e.expr == k_none) {
+      if (errors_ == 0) error(tree_.root(), e.message, e.hint);
+      continue;
+    }
+    const Site& site = sites_[e.expr];
+    // A list with expressions in it became one expression; its parts have told their mistakes already.
+    if (site.scalar->type != YamlNode::Type::scalar && errors_ > 0) continue;
+    const bool exact = site.exact && site.placeholder.empty() && site.scalar->type == YamlNode::Type::scalar;
+    error(exact ? place_in(source_, *site.scalar, site.offset + e.offset) : plan_->exprs[e.expr].place, e.message, e.hint);
+  }
+}
+
+std::shared_ptr<const plan::Plan> NativeLoader::load() {
+  head();
+  settle_placeholders();
+  // Expressions are compiled even when the rest has mistakes, so that all are told at once.
+  std::vector<plan::PlanError> errors = plan::finalize(*plan_);
+  std::vector<plan::PlanError> warnings;
+  if (errors_ == 0) check_order(*plan_, errors, warnings);
+  std::erase_if(errors, [&](const plan::PlanError& e) {   // `{name}` falls back to an input of that name
+    return e.expr != k_none && !sites_[e.expr].placeholder.empty() && plan_->exprs[e.expr].source.find(" // ") != std::string::npos;
+  });
+  report(errors);
+  for (const plan::PlanError& w : warnings) {
+    out_.push_back(source_.at(plan_->exprs[w.expr].place, w.message, w.hint, Severity::warning));
+  }
+  if (errors_ > 0) return nullptr;
+  const auto undone = std::any_of(plan_->nodes.begin(), plan_->nodes.end(), [](const plan::Node& n) { return n.compensation != k_none; });
+  for (const plan::Node& n : plan_->nodes) {
+    if (n.pivot && !undone) out_.push_back(source_.at(n.place, "`pivot` has no effect: no step has a compensation", {}, Severity::warning));
+  }
+  return plan_;
+}
+
+Loaded load_native(std::string_view text, std::string_view file_name, const LoadLimits& limits, const KnownActivities& known) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  Loaded loaded;
+  const SourceText source(text.substr(0, limits.file_bytes + 1), file_name);
+  if (auto tree = read_yaml(source, limits, loaded.diagnostics)) {
+    const bool sound = loaded.diagnostics.empty();
+    auto plan = NativeLoader(source, *tree, limits, known, loaded.diagnostics).load();
+    if (sound) loaded.plan = std::move(plan);
+  }
+  std::stable_sort(loaded.diagnostics.begin(), loaded.diagnostics.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
+  });
+  return loaded;
+}
+
+}  // namespace perdure::loaders

@@ -1,0 +1,424 @@
+// The canonical encoding, docs/formats/plan.md. One description of the fields (`fields`) serves both directions, so
+// that they can't drift apart.
+#include <bit>
+#include <limits>
+
+#include "base/json.h"
+#include "plan/finalize.h"
+#include "plan/walk.h"
+
+namespace perdure::plan {
+namespace {
+
+constexpr std::uint32_t k_magic = 0x4e4c5050;  // "PPLN"
+constexpr std::uint64_t k_version = 1;
+constexpr std::size_t k_template_depth_max = k_json_depth_max;
+constexpr std::size_t k_nodes_max = 1'000'000;
+
+// What of a node is present; in this order in the encoding. Never renumber.
+enum Bit : unsigned {
+  has_summary, has_when, has_foreach, has_retry, has_timeouts, has_on_error, has_fallback, has_compensation, has_pivot,
+  has_saga, has_outputs, has_priority, has_queue, has_breaker, has_rate_limit, has_idempotency_key, has_cache,
+  has_budget, has_children, has_edges, has_cases, has_catches, has_finally, has_condition, has_set, has_activity,
+  has_loop, has_wait, has_listen, has_review, has_emit, has_subflow, has_raise, has_map, has_made_up, bit_count,
+};
+
+std::uint64_t presence(const Node& n) {
+  std::uint64_t mask = 0;
+  const auto put = [&](Bit bit, bool present) { if (present) mask |= std::uint64_t{1} << bit; };
+  const Timeouts& t = n.timeouts;
+  put(has_summary, !n.summary.empty());
+  put(has_when, n.when != k_none);
+  put(has_foreach, n.foreach != k_none);
+  put(has_retry, n.retry.has_value());
+  put(has_timeouts, t.start_to_close_ms != 0 || t.schedule_to_start_ms != 0 || t.schedule_to_close_ms != 0 || t.heartbeat_ms != 0);
+  put(has_on_error, n.on_error != OnError::fail);
+  put(has_fallback, n.fallback != k_none);
+  put(has_compensation, n.compensation != k_none);
+  put(has_pivot, n.pivot);
+  put(has_saga, !n.saga.empty());
+  put(has_outputs, !n.outputs.empty());
+  put(has_priority, n.priority != Priority::normal);
+  put(has_queue, !n.queue.empty());
+  put(has_breaker, n.breaker.has_value());
+  put(has_rate_limit, n.rate_limit.per_second != 0);
+  put(has_idempotency_key, !n.idempotency_key.is_null());
+  put(has_cache, n.cache_for_ms != 0 || !n.cache_key.is_null());
+  put(has_budget, !n.budget.is_null());
+  put(has_children, !n.children.empty());
+  put(has_edges, n.kind == Kind::dag || n.kind == Kind::graph);
+  put(has_cases, !n.cases.empty());
+  put(has_catches, !n.catches.empty());
+  put(has_finally, n.finally != k_none);
+  put(has_condition, n.condition != k_none);
+  put(has_set, !n.set.is_null());
+  put(has_activity, n.activity != nullptr);
+  put(has_loop, n.loop != nullptr);
+  put(has_wait, n.wait != nullptr);
+  put(has_listen, n.listen != nullptr);
+  put(has_review, n.review != nullptr);
+  put(has_emit, n.emit != nullptr);
+  put(has_subflow, n.subflow != nullptr);
+  put(has_raise, n.raise != nullptr);
+  put(has_map, n.map != nullptr);
+  put(has_made_up, n.made_up);
+  return mask;
+}
+
+class Encoder {
+ public:
+  static constexpr bool k_reading = false;
+  void number(std::uint32_t v) { w_.varint(v); }
+  void number64(std::int64_t v) { w_.zigzag(v); }
+  void mask(std::uint64_t v) { w_.varint(v); }
+  void id(std::uint32_t v) { w_.varint(v == k_none ? 0 : std::uint64_t{v} + 1); }
+  void flag(bool v) { w_.boolean(v); }
+  void real(double v) { w_.fixed64(std::bit_cast<std::uint64_t>(v)); }
+  void text(const std::string& v) { w_.string(v); }
+  void value(const Value& v) {
+    if (v.is_null()) w_.varint(0);
+    else w_.string(to_json(v));
+  }
+  template <class E> void choice(const E& v, E) { w_.u8(static_cast<std::uint8_t>(v)); }
+  template <class T, class F> void list(const std::vector<T>& items, std::size_t, F&& f) {
+    w_.varint(items.size());
+    for (const T& item : items) f(item);
+  }
+  template <class T> void box(const std::unique_ptr<T>&) {}
+  template <class T> void fill(const std::optional<T>&) {}
+  bool enter() { return true; }
+  void leave() {}
+  std::string take() { return w_.take(); }
+
+ private:
+  Writer w_;
+};
+
+class Decoder {
+ public:
+  static constexpr bool k_reading = true;
+  explicit Decoder(Reader& reader) : r_(reader) {}
+  void number(std::uint32_t& v) {
+    const std::uint64_t n = r_.varint();
+    if (n > std::numeric_limits<std::uint32_t>::max()) r_.fail_here();
+    v = static_cast<std::uint32_t>(n);
+  }
+  void number64(std::int64_t& v) { v = r_.zigzag(); }
+  void mask(std::uint64_t& v) { v = r_.varint(); if (v >> bit_count != 0) r_.fail_here(); }
+  void id(std::uint32_t& v) {
+    const std::uint64_t n = r_.varint();
+    if (n > k_none) r_.fail_here();
+    v = n == 0 ? k_none : static_cast<std::uint32_t>(n - 1);
+  }
+  void flag(bool& v) { v = r_.boolean(); }
+  void real(double& v) { v = std::bit_cast<double>(r_.fixed64()); if (!(v >= 0 && v <= 1e300)) r_.fail_here(); }
+  void text(std::string& v) { v = std::string(r_.string()); }
+  void value(Value& v) {
+    const std::string_view json = r_.string();
+    if (json.empty()) { v = Value(); return; }
+    auto parsed = parse_json(json);
+    if (parsed) v = std::move(*parsed);
+    else r_.fail_here();
+  }
+  template <class E> void choice(E& v, E last) {
+    const std::uint8_t n = r_.u8();
+    if (n > static_cast<std::uint8_t>(last)) { r_.fail_here(); return; }
+    v = static_cast<E>(n);
+  }
+  template <class T, class F> void list(std::vector<T>& items, std::size_t bytes_each, F&& f) {
+    const std::uint64_t n = r_.count(bytes_each);
+    for (std::uint64_t i = 0; i < n && r_.ok(); ++i) {
+      items.emplace_back();
+      f(items.back());
+    }
+    items.shrink_to_fit();
+  }
+  template <class T> void box(std::unique_ptr<T>& p) { p = std::make_unique<T>(); }
+  template <class T> void fill(std::optional<T>& o) { o.emplace(); }
+  bool enter() {
+    if (++depth_ <= k_template_depth_max && r_.ok()) return true;
+    r_.fail_here();
+    return false;
+  }
+  void leave() { --depth_; }
+
+ private:
+  Reader& r_;
+  std::size_t depth_ = 0;
+};
+
+template <class Ar, class T> void fields(Ar& ar, T& t, const Template*) {
+  if (!ar.enter()) return;
+  ar.choice(t.type, Template::Type::object);
+  switch (t.type) {
+    case Template::Type::constant: ar.value(t.constant); break;
+    case Template::Type::expression: ar.id(t.expr); break;
+    case Template::Type::object: ar.list(t.keys, 1, [&](auto& key) { ar.text(key); }); [[fallthrough]];
+    case Template::Type::text:
+    case Template::Type::array: ar.list(t.parts, 2, [&](auto& part) { fields(ar, part, static_cast<const Template*>(nullptr)); }); break;
+  }
+  ar.leave();
+}
+template <class Ar, class T> void tmpl(Ar& ar, T& t) { fields(ar, t, static_cast<const Template*>(nullptr)); }
+
+template <class Ar, class T> void retry(Ar& ar, T& r) {
+  ar.number64(r.initial_ms);
+  ar.real(r.factor);
+  ar.number64(r.max_interval_ms);
+  ar.number(r.max_attempts);
+  ar.choice(r.backoff, BackoffKind::fixed);
+  ar.choice(r.jitter, JitterKind::full);
+  ar.list(r.non_retryable, 1, [&](auto& type) { ar.text(type); });
+}
+
+// The bodies of kinds that are one step each.
+template <class Ar, class T> void single(Ar& ar, T& n, const auto& has) {
+  if (has(has_activity)) { ar.box(n.activity); ar.text(n.activity->type); ar.text(n.activity->action); tmpl(ar, n.activity->with); }
+  if (has(has_loop)) {
+    ar.box(n.loop);
+    ar.id(n.loop->while_);
+    ar.id(n.loop->until);
+    tmpl(ar, n.loop->times);
+    ar.number(n.loop->max_iterations);
+  }
+  if (has(has_wait)) { ar.box(n.wait); tmpl(ar, n.wait->duration); tmpl(ar, n.wait->until); }
+  if (has(has_listen)) { ar.box(n.listen); tmpl(ar, n.listen->signal); ar.number64(n.listen->timeout_ms); }
+  if (has(has_review)) {
+    ar.box(n.review);
+    auto& r = *n.review;
+    tmpl(ar, r.reviewers);
+    tmpl(ar, r.data);
+    tmpl(ar, r.form);
+    ar.number(r.quorum);
+    ar.number64(r.timeout_ms);
+    ar.choice(r.on_timeout, ReviewTimeout::escalate);
+    ar.flag(r.continue_on_reject);
+    tmpl(ar, r.escalate_to);
+    ar.flag(r.no_self_approval);
+  }
+  if (has(has_emit)) { ar.box(n.emit); tmpl(ar, n.emit->type); tmpl(ar, n.emit->data); }
+  if (has(has_subflow)) {
+    ar.box(n.subflow);
+    tmpl(ar, n.subflow->name);
+    ar.text(n.subflow->version);
+    tmpl(ar, n.subflow->with);
+    ar.flag(n.subflow->wait);
+  }
+  if (has(has_raise)) {
+    ar.box(n.raise);
+    tmpl(ar, n.raise->type);
+    tmpl(ar, n.raise->title);
+    tmpl(ar, n.raise->detail);
+    tmpl(ar, n.raise->status);
+  }
+  if (has(has_map)) { ar.box(n.map); tmpl(ar, n.map->tasks); }
+}
+
+template <class Ar, class T> void blocks(Ar& ar, T& n, const auto& has) {
+  if (has(has_children)) ar.list(n.children, 1, [&](auto& c) { ar.id(c); });
+  if (has(has_edges)) ar.list(n.edges, 1, [&](auto& targets) { ar.list(targets, 1, [&](auto& t) { ar.number(t); }); });
+  if (has(has_cases)) ar.list(n.cases, 2, [&](auto& c) { ar.id(c.when); ar.id(c.body); });
+  if (has(has_catches)) {
+    ar.list(n.catches, 4, [&](auto& c) {
+      ar.list(c.errors, 1, [&](auto& e) { ar.text(e); });
+      ar.id(c.when);
+      bool again = c.retry.has_value();
+      ar.flag(again);
+      if (again) { ar.fill(c.retry); retry(ar, *c.retry); }
+      ar.id(c.body);
+    });
+  }
+  if (has(has_finally)) ar.id(n.finally);
+  if (has(has_condition)) ar.id(n.condition);
+  if (has(has_set)) tmpl(ar, n.set);
+}
+
+template <class Ar, class T> void node(Ar& ar, T& n, std::uint64_t mask) {
+  ar.mask(mask);
+  const auto has = [&](Bit bit) { return (mask >> bit & 1) != 0; };
+  ar.text(n.name);
+  ar.choice(n.kind, Kind::map);
+  if constexpr (Ar::k_reading) { n.made_up = has(has_made_up); n.pivot = has(has_pivot); }
+  if (has(has_summary)) ar.text(n.summary);
+  if (has(has_when)) ar.id(n.when);
+  if (has(has_foreach)) { ar.id(n.foreach); ar.number(n.foreach_parallel); }
+  if (has(has_retry)) { ar.fill(n.retry); retry(ar, *n.retry); }
+  if (has(has_timeouts)) {
+    ar.number64(n.timeouts.start_to_close_ms);
+    ar.number64(n.timeouts.schedule_to_start_ms);
+    ar.number64(n.timeouts.schedule_to_close_ms);
+    ar.number64(n.timeouts.heartbeat_ms);
+  }
+  if (has(has_on_error)) ar.choice(n.on_error, OnError::fallback);
+  if (has(has_fallback)) ar.id(n.fallback);
+  if (has(has_compensation)) ar.id(n.compensation);
+  if (has(has_saga)) ar.text(n.saga);
+  if (has(has_outputs)) ar.list(n.outputs, 1, [&](auto& o) { ar.text(o); });
+  if (has(has_priority)) ar.choice(n.priority, Priority::critical);
+  if (has(has_queue)) ar.text(n.queue);
+  if (has(has_breaker)) {
+    ar.fill(n.breaker);
+    ar.text(n.breaker->service);
+    ar.number(n.breaker->failures);
+    ar.number(n.breaker->successes);
+    ar.number64(n.breaker->open_for_ms);
+    ar.id(n.breaker->fallback);
+    ar.flag(n.breaker->explicitly_set);
+  }
+  if (has(has_rate_limit)) ar.real(n.rate_limit.per_second);
+  if (has(has_idempotency_key)) tmpl(ar, n.idempotency_key);
+  if (has(has_cache)) { ar.number64(n.cache_for_ms); tmpl(ar, n.cache_key); }
+  if (has(has_budget)) ar.value(n.budget);
+  blocks(ar, n, has);
+  single(ar, n, has);
+}
+
+template <class Ar, class P> void head(Ar& ar, P& plan) {
+  ar.text(plan.name);
+  ar.text(plan.version);
+  ar.text(plan.description);
+  ar.value(plan.metadata);
+  ar.value(plan.input_schema);
+  ar.value(plan.context);
+  ar.flag(plan.has_output);
+  tmpl(ar, plan.output);
+  ar.number64(plan.timeout_ms);
+  ar.number(plan.parallel);
+  ar.value(plan.budget);
+  ar.value(plan.secrets);
+  ar.value(plan.triggers);
+  ar.value(plan.tags);
+  ar.value(plan.search);
+  ar.list(plan.queries, 2, [&](auto& q) { ar.text(q.name); ar.id(q.expr); });
+  ar.list(plan.updates, 3, [&](auto& u) { ar.text(u.name); ar.id(u.validate); tmpl(ar, u.set); });
+  ar.list(plan.exprs, 3, [&](auto& e) {
+    ar.text(e.source);
+    ar.id(e.owner);
+    ar.list(e.variables, 1, [&](auto& v) { ar.text(v); });
+  });
+}
+
+// Every index into `exprs` is in range; present where the kind needs it.
+class Check {
+ public:
+  explicit Check(const Plan& plan) : plan_(plan) {}
+  bool run() {
+    for (const Expression& e : plan_.exprs) ok_ = ok_ && e.owner < plan_.nodes.size();
+    for (const Query& q : plan_.queries) need(q.expr);
+    for (const Update& u : plan_.updates) { may(u.validate); tmpl_ok(u.set); }
+    tmpl_ok(plan_.output);
+    for (const Node& n : plan_.nodes) node_ok(n);
+    return ok_ && plan_.context.is_object();
+  }
+
+ private:
+  void may(ExprId id) { ok_ = ok_ && (id == k_none || id < plan_.exprs.size()); }
+  void need(ExprId id) { ok_ = ok_ && id < plan_.exprs.size(); }
+  void want(bool holds) { ok_ = ok_ && holds; }
+  void tmpl_ok(const Template& t) {
+    if (t.type == Template::Type::expression) need(t.expr);
+    if (t.type == Template::Type::object) want(t.keys.size() == t.parts.size());
+    for (const Template& part : t.parts) tmpl_ok(part);
+  }
+  void node_ok(const Node& n) {
+    may(n.when);
+    may(n.foreach);
+    for_each_template(n, [&](const Template& t, const char*) { tmpl_ok(t); });
+    want(n.on_error != OnError::fallback || n.fallback != k_none);
+    for (const Case& c : n.cases) { may(c.when); want(c.body != k_none); }
+    for (const Catch& c : n.catches) may(c.when);
+    const auto one = [&](bool present, Kind kind) { want(present == (n.kind == kind)); };
+    one(n.activity != nullptr, Kind::activity);
+    one(n.loop != nullptr, Kind::loop);
+    one(n.wait != nullptr, Kind::wait);
+    one(n.listen != nullptr, Kind::listen);
+    one(n.review != nullptr, Kind::review);
+    one(n.emit != nullptr, Kind::emit);
+    one(n.subflow != nullptr, Kind::subflow);
+    one(n.raise != nullptr, Kind::raise);
+    one(n.map != nullptr, Kind::map);
+    one(n.condition != k_none, Kind::conditional);
+    may(n.condition);
+    want(n.kind != Kind::activity || n.retry.has_value());
+    want(n.kind == Kind::attempt || (n.catches.empty() && n.finally == k_none));
+    want(n.kind == Kind::select || n.cases.empty());
+    if (n.loop) { may(n.loop->while_); may(n.loop->until); }
+    if (n.wait) want(n.wait->duration.is_null() != n.wait->until.is_null());
+    children_ok(n);
+  }
+  void children_ok(const Node& n) {
+    const std::size_t count = n.children.size();
+    if (is_block(n.kind)) {
+      for (const NodeId c : n.children) want(c != k_none);
+    } else if (n.kind == Kind::conditional) {
+      want(count == 0 || count == 2);
+    } else if (n.kind == Kind::loop || n.kind == Kind::attempt) {
+      want(count == 1 && n.children[0] != k_none);
+    } else {
+      want(count == 0);
+    }
+  }
+  const Plan& plan_;
+  bool ok_ = true;
+};
+
+void read_places(Reader& reader, Plan& plan) {
+  const auto place = [&](Place& p) {
+    p.line = static_cast<std::uint32_t>(reader.varint());
+    p.column = static_cast<std::uint32_t>(reader.varint());
+  };
+  for (Node& n : plan.nodes) place(n.place);
+  for (Expression& e : plan.exprs) place(e.place);
+}
+
+}  // namespace
+
+std::string encode_meaning(const Plan& plan) {
+  Writer start;
+  start.fixed32(k_magic);
+  start.varint(k_version);
+  Encoder ar;
+  head(ar, plan);
+  ar.list(plan.nodes, 3, [&](const Node& n) { node(ar, n, presence(n)); });
+  return start.take() + ar.take();
+}
+
+std::string encode_places(const Plan& plan) {
+  Writer w;
+  const auto place = [&](const Place& p) { w.varint(p.line); w.varint(p.column); };
+  for (const Node& n : plan.nodes) place(n.place);
+  for (const Expression& e : plan.exprs) place(e.place);
+  return w.take();
+}
+
+Result<std::shared_ptr<const Plan>> decode(std::string_view bytes) {
+  Reader reader(bytes);
+  if (reader.fixed32() != k_magic) return fail(ErrorCode::corrupt, "plan: does not begin like a plan");
+  if (const std::uint64_t version = reader.varint(); reader.ok() && version != k_version) {
+    return fail(ErrorCode::unsupported, "plan: written in format " + std::to_string(version) + ", this build reads " +
+                                            std::to_string(k_version) + "; use the newer perdure");
+  }
+  auto plan = std::make_shared<Plan>();
+  Decoder ar(reader);
+  head(ar, *plan);
+  const std::uint64_t count = reader.count(3);
+  if (count > k_nodes_max) reader.fail_here();
+  for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
+    plan->nodes.emplace_back();
+    node(ar, plan->nodes.back(), 0);
+  }
+  if (reader.ok()) read_places(reader, *plan);
+  PERDURE_TRY_VOID(reader.finish("plan"));
+  if (!Check(*plan).run()) return fail(ErrorCode::corrupt, "plan: refers to steps or expressions that are not there");
+  if (auto wrong = lay_out(*plan)) return fail(ErrorCode::corrupt, "plan: " + *wrong);
+  if (const auto errors = compile_expressions(*plan); !errors.empty()) {
+    return fail(ErrorCode::corrupt, "plan: expression `" + plan->exprs[errors[0].expr].source.substr(0, 200) +
+                                        "`: " + errors[0].message);
+  }
+  write_constants(*plan);
+  encode_and_hash(*plan);
+  if (plan->encoded.view() != bytes) return fail(ErrorCode::corrupt, "plan: is not in canonical form");
+  return std::shared_ptr<const Plan>(std::move(plan));
+}
+
+}  // namespace perdure::plan

@@ -1,0 +1,29 @@
+#include "plan/plan.h"
+
+namespace perdure::plan {
+
+std::string_view to_string(Kind kind) {
+  switch (kind) {
+    case Kind::activity: return "activity";
+    case Kind::sequential: return "sequential";
+    case Kind::parallel: return "parallel";
+    case Kind::dag: return "dag";
+    case Kind::graph: return "graph";
+    case Kind::conditional: return "conditional";
+    case Kind::select: return "switch";
+    case Kind::loop: return "loop";
+    case Kind::wait: return "wait";
+    case Kind::listen: return "listen";
+    case Kind::review: return "human_review";
+    case Kind::set: return "set";
+    case Kind::emit: return "emit";
+    case Kind::subflow: return "subflow";
+    case Kind::attempt: return "try";
+    case Kind::raise: return "raise";
+    case Kind::race: return "race";
+    case Kind::map: return "map";
+  }
+  return "?";
+}
+
+}  // namespace perdure::plan
