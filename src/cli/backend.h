@@ -1,0 +1,43 @@
+#pragma once
+// What the command line needs from the outside: an engine on a store and the store's offline tools. `app` fills it in,
+// so that nothing here names a concrete store, driver or runtime.
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/value.h"
+#include "engine/engine.h"
+
+namespace perdure::cli {
+
+// How much an engine does by itself once it is open.
+enum class Drive {
+  nothing,     // reads, and records messages; no activity starts, no timer fires
+  everything,  // live runs of the store are recovered and go on
+};
+
+struct OpenOptions {
+  std::filesystem::path dir;           // made when it does not exist; empty: a store in memory, for proofs
+  Drive drive = Drive::everything;
+  bool allow_private_addresses = true; // of http steps
+};
+
+struct Backend {
+  std::string version;                 // "0.1.0"
+  std::string build;                   // how it was built, one line; may be empty
+  std::function<Result<std::unique_ptr<engine::Engine>>(const OpenOptions&)> open;
+
+  // Offline, on a store no process holds. verify: {"sound": bool, "findings": […], …}; inspect: an object.
+  std::function<Result<Value>(const std::filesystem::path& dir)> verify_store;
+  std::function<Result<Value>(const std::filesystem::path& dir)> inspect_store;
+  std::function<Status(const std::filesystem::path& dir, const std::filesystem::path& target)> backup_store;
+
+  // Runs the named workloads (all when empty), prints by itself, gives the exit code.
+  std::function<int(const std::vector<std::string>& workloads, const std::filesystem::path& dir, bool json)> bench;
+  std::vector<std::string> workloads;  // for help and completion
+};
+
+}  // namespace perdure::cli

@@ -1,0 +1,132 @@
+// run, resume.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "cli/drive.h"
+#include "cli/input.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "cli/workflow_file.h"
+
+namespace perdure::cli {
+namespace {
+
+bool has_http(const plan::Plan& plan) {
+  return std::any_of(plan.nodes.begin(), plan.nodes.end(), [](const plan::Node& node) {
+    return node.activity && (node.activity->type == "http" || node.activity->type == "notify");
+  });
+}
+
+void say_private_addresses(Session& session, const plan::Plan& plan) {
+  if (session.args.on("--deny-private") || !has_http(plan)) return;
+  session.say(session.err_palette()(Style::dim, "http steps may reach private addresses here; --deny-private refuses them"));
+}
+
+Result<int> run(Session& session) {
+  const std::string word = session.args.text_or("WORKFLOW", "");
+  const bool file = looks_like_file(word);
+  std::shared_ptr<const plan::Plan> plan;
+  if (file) {  // before a store is opened or made
+    PERDURE_TRY(loaded, load_plan(session, word));
+    plan = std::move(loaded);
+    if (const auto missing = loaders::not_available(*plan)) return fail(ErrorCode::unsupported, *missing);
+  }
+  if (const auto id = session.args.text("--id")) PERDURE_TRY_VOID(check_id("--id", *id));
+  const auto inputs = session.args.all("--input");
+  if (file && word == "-" && std::find(inputs.begin(), inputs.end(), "-") != inputs.end())
+    return fail(ErrorCode::invalid, "workflow and input can't both come from standard input; put one into a file");
+
+  std::optional<Value> input;
+  if (plan) {
+    PERDURE_TRY(read, read_input(session.io, inputs, plan->input_schema));
+    input = std::move(read);
+  }
+  PERDURE_TRY(engine, session.open(Drive::everything, !session.args.on("--deny-private")));
+  if (!plan) {
+    PERDURE_TRY(found, registered_plan(*engine, word));
+    plan = std::move(found);
+    if (const auto missing = loaders::not_available(*plan)) return fail(ErrorCode::unsupported, *missing);
+    PERDURE_TRY(read, read_input(session.io, inputs, plan->input_schema));
+    input = std::move(read);
+  }
+
+  engine::StartRequest request;
+  request.id = session.args.text_or("--id", "");
+  request.plan = plan;
+  request.input = Bytes(to_json(*input));
+  Value detail = Value::object({{"by", session.user()}});
+  if (const auto tags = session.args.all("--tag"); !tags.empty()) {
+    Value list = Value::array();
+    for (const std::string& tag : tags) list.push_back(tag);
+    detail.set("tags", std::move(list));
+  }
+  request.detail = Bytes(to_json(detail));
+  session.io.catch_interrupts();
+  PERDURE_TRY(started, engine->start(std::move(request)));
+  say_private_addresses(session, *plan);
+  if (started.existed) session.say(fmt::format("run {} exists already, with the same input; going on with it", started.run.id));
+  else if (!session.io.err_is_terminal()) session.say(fmt::format("run {} started", started.run.id));
+  return drive(session, *engine, started.run, drive_options(session));
+}
+
+Result<int> resume(Session& session) {
+  PERDURE_TRY(key, session.run_key(session.args.text_or("RUN", "")));
+  PERDURE_TRY(engine, session.open_existing(Drive::everything));
+  PERDURE_TRY(run, engine->describe(key));
+  const auto status = history::parse_run_status(run.status);
+  DriveOptions options = drive_options(session);
+  if (status && is_closed(*status)) {
+    session.say(fmt::format("run {} is over", key.id));
+    return print_result(session, run, options);
+  }
+  if (run.status == "paused")
+    PERDURE_TRY_VOID(engine->resume(key, session.user(), session.args.text_or("--reason", "")));
+  options.from_seq = run.events + 1;
+  return drive(session, *engine, key, options);
+}
+
+}  // namespace
+
+void add_run_verbs(std::vector<Verb>& verbs) {
+  Verb run_verb{
+      .name = "run",
+      .group = "Run",
+      .summary = "Run a workflow, from a file or by the name it is registered under",
+      .positionals = {{.name = "WORKFLOW", .help = "a YAML file, - for standard input, or NAME[@VERSION]", .complete = Complete::file}},
+      .flags = {{.name = "--input", .value = "INPUT",
+                 .help = "JSON, @FILE, - for standard input, or key=value by the input schema",
+                 .short_name = "-i", .repeated = true, .complete = Complete::file},
+                {.name = "--id", .value = "ID", .help = "the run's id; starting it again with the same input is the same run"},
+                {.name = "--tag", .value = "TAG", .help = "kept with the run", .repeated = true},
+                {.name = "--as", .value = "NAME", .help = "who starts it and answers reviews (default: the login name)"},
+                {.name = "--deny-private", .value = "",
+                 .help = "refuse http to private and loopback addresses, which is allowed here by default"}},
+      .notes =
+          "Progress goes to stderr, the output to stdout as JSON; with --json every event is a line on stdout, the last one\n"
+          "the result. On a terminal, reviews are put to you. Without one, the command comes back with exit code 3 when\n"
+          "only a signal or a decision can bring the run forward. Ctrl-C leaves the run as it is: 'perdure resume' goes on.\n"
+          "Keep secrets out of the arguments: use --input @FILE or --input -.",
+      .examples = {{"perdure run examples/hello.yaml", "run a file"},
+                   {"perdure run order.yaml --id order-42 --input order_id=42 --input express=true", "an id and an input of one's own"},
+                   {"perdure run order.yaml --input @order.json --json | jq .type", "events for a program"}},
+      .run = run};
+  add_drive_flags(run_verb.flags);
+  verbs.push_back(std::move(run_verb));
+
+  Verb resume_verb{
+      .name = "resume",
+      .group = "Run",
+      .summary = "Go on with a run that was interrupted, paused or waiting",
+      .positionals = {{.name = "RUN", .help = "the run's id", .complete = Complete::run}},
+      .flags = {{.name = "--as", .value = "NAME", .help = "who (default: the login name)"},
+                {.name = "--reason", .value = "TEXT", .help = "why, kept in the history of a paused run"}},
+      .notes = "A run that is over is shown with its result and exit code; nothing is done again.",
+      .examples = {{"perdure resume order-42", "after Ctrl-C or a crash"}},
+      .run = resume};
+  add_drive_flags(resume_verb.flags);
+  verbs.push_back(std::move(resume_verb));
+}
+
+}  // namespace perdure::cli

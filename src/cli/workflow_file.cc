@@ -1,0 +1,72 @@
+#include "cli/workflow_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "plan/spelling.h"
+
+namespace perdure::cli {
+
+Result<WorkflowFile> load_file(Session& session, const std::string& name) {
+  WorkflowFile file{.name = name, .text = {}, .loaded = {}};
+  Result<std::string> text = name == "-" ? session.io.read_input(k_file_bytes_max) : read_file(name);
+  if (!text) {
+    // A path that leads nowhere is the caller's mistake.
+    Error error = std::move(text).error();
+    if (error.code == ErrorCode::not_found) error.code = ErrorCode::invalid;
+    return tl::unexpected(std::move(error));
+  }
+  file.text = std::move(*text);
+  file.loaded = loaders::load_native(file.text, name == "-" ? "stdin" : name);
+  return file;
+}
+
+Result<std::shared_ptr<const plan::Plan>> load_plan(Session& session, const std::string& name) {
+  PERDURE_TRY(file, load_file(session, name));
+  const auto is_error = [](const loaders::Diagnostic& d) { return d.severity == loaders::Diagnostic::Severity::error; };
+  const auto errors = std::count_if(file.loaded.diagnostics.begin(), file.loaded.diagnostics.end(), is_error);
+  if (!file.loaded.diagnostics.empty()) {
+    if (session.json) {
+      Value list = Value::array();
+      for (const loaders::Diagnostic& d : file.loaded.diagnostics) list.push_back(loaders::to_json(d));
+      if (!file.loaded.ok()) session.io.err(to_json(Value::object({{"diagnostics", list}})) + "\n");
+    } else if (!session.args.on("--quiet") || !file.loaded.ok()) {
+      session.io.err(printable_with_colors(loaders::render(file.loaded.diagnostics, session.err_palette().color())));
+    }
+  }
+  if (file.loaded.ok()) return file.loaded.plan;
+  return fail(ErrorCode::invalid, fmt::format("{} has {} error{}; mend {} and run it again", printable(name), errors,
+                                              errors == 1 ? "" : "s", errors == 1 ? "it" : "them"));
+}
+
+bool looks_like_file(const std::string& word) {
+  if (word == "-" || word.find('/') != std::string::npos || word.ends_with(".yaml") || word.ends_with(".yml") ||
+      word.ends_with(".json"))
+    return true;
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(word, ignored);
+}
+
+Result<std::shared_ptr<const plan::Plan>> registered_plan(engine::Engine& engine, const std::string& word) {
+  const std::size_t at = word.find('@');
+  const std::string name = word.substr(0, at);
+  const std::string version = at == std::string::npos ? "" : word.substr(at + 1);
+  Result<std::shared_ptr<const plan::Plan>> plan = engine.workflow(name, version);
+  if (plan || plan.error().code != ErrorCode::not_found) return plan;
+  const auto known = engine.workflows();
+  std::vector<std::string_view> names;
+  if (known)
+    for (const engine::WorkflowInfo& info : *known) names.push_back(info.name);
+  const std::string near(plan::nearest(name, names));
+  std::string mend = "'perdure workflows' lists what is registered, a file is named by its path";
+  if (std::find(names.begin(), names.end(), name) != names.end())
+    mend = "'perdure workflows' lists its versions";
+  else if (!near.empty())
+    mend = fmt::format("did you mean '{}'?", near);
+  return fail(ErrorCode::invalid, fmt::format("no workflow '{}' is registered, and no file has this name; {}",
+                                              clipped(printable(word), 80), mend));
+}
+
+}  // namespace perdure::cli
