@@ -123,8 +123,9 @@ class Store {
   // Checks and applies at once in memory (a refusal, `conflict`, `invalid` or `lease_lost`, is reported through `done`
   // with nothing applied), syncs in the background with whatever else has arrived, then calls `done` from the store's
   // thread (or this one, inside commit() or lend_thread()); `done` must not block and must not call the store. May
-  // block for a while when the store has fallen behind its tables (back-pressure). After a failed sync every commit since fails with `io`, reads
-  // return to what is on disk, and the store must be reopened by recover().
+  // block for a while when the store has fallen behind its tables (back-pressure). A full disk is told before anything
+  // applies: `exhausted`, reads go on, and commits are taken again once there is space. After a failed sync every
+  // commit since fails with `io` until recover(); only then do reads return to what is on disk.
   virtual void commit(Commit commit, Done done) = 0;
   // The caller has nothing else to do: it may lend its thread to the sync of what is pending. Returns false when there
   // was nothing it could do at once. Saves two thread switches when one client works alone.

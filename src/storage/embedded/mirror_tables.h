@@ -1,0 +1,11 @@
+#pragma once
+// Tables in memory, written to one file whole at every apply(). For simulated disks: small, and every byte of it goes
+// through FileSystem.
+#include "storage/embedded/tables.h"
+#include "storage/file_system.h"
+
+namespace perdure::storage {
+
+Result<std::unique_ptr<Tables>> open_mirror_tables(FileSystem& files, const std::string& directory);
+
+}  // namespace perdure::storage
