@@ -1,0 +1,197 @@
+#include "activity/http/http.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "activity/http/transfer.h"
+#include "activity/task_queue.h"
+#include "base/check.h"
+
+namespace perdure::activity {
+namespace {
+
+constexpr int k_poll_max_ms = 60'000;
+constexpr std::size_t k_idle_handles_max = 64;
+
+struct ReleaseMulti {
+  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+};
+
+class Http final : public Driver {
+ public:
+  explicit Http(HttpOptions options) : options_(std::move(options)), queue_("connections", options_.queue_max) {
+    static std::once_flag once;
+    std::call_once(once, [] { CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); });
+    multi_.reset(curl_multi_init());
+    CHECK(multi_ != nullptr);
+    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(options_.concurrency));
+  }
+  ~Http() override { shutdown(); }
+  Http(const Http&) = delete;
+  Http& operator=(const Http&) = delete;
+
+  std::vector<std::string> types() const override { return {"http"}; }
+  void start(Task task, OnDone done) override;
+  void cancel(const RunKey& run, CommandId command) override {
+    if (queue_.cancel(run, command)) wake();
+  }
+  void shutdown() override;
+
+ private:
+  void loop();
+  void fill();
+  void begin(Task task, OnDone done);
+  void harvest();
+  void expire();
+  void end(Transfer& transfer, Outcome outcome);
+  void wait();
+  void wake() { curl_multi_wakeup(multi_.get()); }
+  Easy easy();
+  TimeMs wall_ms() const {
+    if (options_.clock != nullptr) return options_.clock->now_ms();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  }
+
+  const HttpOptions options_;
+  TaskQueue queue_;
+  std::unique_ptr<CURLM, ReleaseMulti> multi_;  // the thread's, but for the wake-up
+  std::mutex thread_mutex_;                     // guards thread_
+  std::thread thread_;                          // started with the first task
+  std::atomic<bool> has_thread_{false};
+
+  // Of the thread alone:
+  std::vector<std::unique_ptr<Transfer>> transfers_;
+  std::vector<Easy> idle_;
+};
+
+void Http::start(Task task, OnDone done) {
+  const bool must_wake = queue_.push(std::move(task), std::move(done));
+  if (!has_thread_.load(std::memory_order_acquire)) {
+    const std::lock_guard lock(thread_mutex_);
+    if (!has_thread_.exchange(true)) thread_ = std::thread([this] { loop(); });
+  }
+  if (must_wake) wake();
+}
+
+void Http::shutdown() {
+  if (queue_.stop()) wake();
+  const std::lock_guard lock(thread_mutex_);
+  has_thread_ = true;  // none is started any more
+  if (thread_.joinable()) thread_.join();
+  queue_.take();  // what was pushed before a thread was there to take it
+}
+
+void Http::loop() {
+  while (true) {
+    const TaskQueue::Orders orders = queue_.take();
+    for (const auto& target : orders.cancels) {
+      for (auto& transfer : transfers_) {
+        if (transfer && target.is(transfer->task())) end(*transfer, transfer->cancelled());
+      }
+    }
+    if (orders.stop) {
+      for (auto& transfer : transfers_) {
+        if (transfer) end(*transfer, transfer->dropped());
+      }
+    }
+    std::erase(transfers_, nullptr);
+    if (orders.stop) return;
+    // Again while places became free, which others may wait for.
+    do {
+      fill();
+      int running = 0;
+      curl_multi_perform(multi_.get(), &running);
+      harvest();
+      expire();
+    } while (std::erase(transfers_, nullptr) > 0);
+    wait();
+  }
+}
+
+void Http::fill() {
+  while (transfers_.size() < options_.concurrency) {
+    auto next = queue_.pop();
+    if (!next) return;
+    begin(std::move(next->task), std::move(next->done));
+  }
+}
+
+Easy Http::easy() {
+  if (idle_.empty()) return Easy(curl_easy_init());
+  Easy handle = std::move(idle_.back());
+  idle_.pop_back();
+  return handle;
+}
+
+void Http::begin(Task task, OnDone done) {
+  auto request = read_request(task, options_.user_agent);
+  if (auto* wrong = std::get_if<Outcome>(&request)) return done(std::move(*wrong));
+  Easy handle = easy();
+  CHECK(handle != nullptr);
+  auto transfer = std::make_unique<Transfer>(std::move(task), std::move(done), std::move(std::get<HttpRequest>(request)),
+                                             options_, std::move(handle));
+  transfer->begin_at(steady_ms());
+  if (auto refused = transfer->prepare()) return transfer->answer(std::move(*refused));
+  CHECK(curl_multi_add_handle(multi_.get(), transfer->easy()) == CURLM_OK);
+  transfers_.push_back(std::move(transfer));
+}
+
+// Answers for a transfer and forgets it; its place in transfers_ is left empty.
+void Http::end(Transfer& transfer, Outcome outcome) {
+  curl_multi_remove_handle(multi_.get(), transfer.easy());
+  transfer.answer(std::move(outcome));
+  const auto it = std::find_if(transfers_.begin(), transfers_.end(), [&](const auto& t) { return t.get() == &transfer; });
+  Easy handle = transfer.release();
+  curl_easy_reset(handle.get());  // it pointed into the transfer
+  if (idle_.size() < k_idle_handles_max) idle_.push_back(std::move(handle));
+  it->reset();
+}
+
+void Http::harvest() {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;
+    char* owner = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
+    Transfer& transfer = *reinterpret_cast<Transfer*>(owner);
+    auto outcome = transfer.hop_ended(code, wall_ms());
+    if (!outcome) {
+      // Out and in again: that is how libcurl begins another request on the same handle.
+      curl_multi_remove_handle(multi_.get(), transfer.easy());
+      outcome = transfer.prepare();
+      if (!outcome) CHECK(curl_multi_add_handle(multi_.get(), transfer.easy()) == CURLM_OK);
+    }
+    if (outcome) end(transfer, std::move(*outcome));
+  }
+}
+
+void Http::expire() {
+  const std::int64_t now = steady_ms();
+  for (auto& transfer : transfers_) {
+    if (!transfer || now < transfer->next_moment()) continue;
+    if (auto outcome = transfer->expired(now)) end(*transfer, std::move(*outcome));
+  }
+}
+
+void Http::wait() {
+  std::int64_t moment = INT64_MAX;
+  for (const auto& transfer : transfers_) moment = std::min(moment, transfer->next_moment());
+  const std::int64_t now = steady_ms();
+  const std::int64_t timeout = moment == INT64_MAX ? k_poll_max_ms : std::clamp<std::int64_t>(moment - now, 0, k_poll_max_ms);
+  curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(timeout), nullptr);
+}
+
+}  // namespace
+
+std::unique_ptr<Driver> make_http(HttpOptions options) { return std::make_unique<Http>(std::move(options)); }
+
+}  // namespace perdure::activity

@@ -1,0 +1,48 @@
+#pragma once
+// What an http task asks for, from its arguments.
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "activity/activity.h"
+#include "activity/http/url.h"
+
+namespace perdure::activity {
+
+struct HttpHeader {
+  std::string name;
+  std::string value;
+  bool secret = false;  // not for another origin, nor for messages
+};
+
+struct StatusRange {
+  int low;
+  int high;
+};
+
+struct HttpRequest {
+  std::string method = "GET";
+  Url url;
+  std::vector<HttpHeader> headers;
+  std::optional<std::string> body;
+  std::vector<StatusRange> expect{{200, 299}};
+  DurationMs timeout_ms = 0;  // 0: not told
+  int redirects = 5;
+  std::int64_t max_body = 0;  // 0: the driver's
+  std::string proxy;          // empty: the driver's
+
+  bool expects(int status) const;
+  // Texts that no message may show.
+  std::vector<std::string> secrets() const;
+};
+
+// Asking twice has no more effect than asking once (RFC 9110); whether it has none at all.
+bool is_idempotent(std::string_view method);
+bool is_safe(std::string_view method);
+
+// The request, or the outcome `validation`.
+std::variant<HttpRequest, Outcome> read_request(const Task& task, std::string_view user_agent);
+
+}  // namespace perdure::activity
