@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -90,6 +91,11 @@ void Http::shutdown() {
 }
 
 void Http::loop() {
+  // OpenSSL writes without MSG_NOSIGNAL: a peer that hangs up must not kill the engine. The other signals are for the
+  // threads of the application.
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
   while (true) {
     const TaskQueue::Orders orders = queue_.take();
     for (const auto& target : orders.cancels) {

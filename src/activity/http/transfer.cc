@@ -357,7 +357,7 @@ void Transfer::begin_at(std::int64_t now_ms) {
   started_ms_ = last_bytes_ms_ = now_ms;
   limit_ms_ = task_.start_to_close_ms > 0 ? task_.start_to_close_ms : options_.timeout_ms;
   if (request_.timeout_ms > 0) limit_ms_ = std::min(limit_ms_, request_.timeout_ms);
-  deadline_ms_ = started_ms_ + limit_ms_;
+  deadline_ms_ = started_ms_ + limit_ms_ + 1;  // the start was rounded down
 }
 
 std::int64_t Transfer::next_moment() const {

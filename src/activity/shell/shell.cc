@@ -241,6 +241,9 @@ void Shell::shutdown() {
 }
 
 void Shell::loop() {
+  sigset_t all;  // signals are for the threads of the application
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
   while (true) {
     take_orders();
     if (told_to_stop_ && running_.empty()) return;
@@ -314,7 +317,9 @@ void Shell::begin(Task task, OnDone done) {
   run->done = std::move(done);
   run->processes = std::move(*processes);
   run->last_output_ms = now_ms();
-  if (run->task.start_to_close_ms > 0) run->deadline_ms = run->last_output_ms + run->task.start_to_close_ms;
+  if (run->task.start_to_close_ms > 0) {
+    run->deadline_ms = run->last_output_ms + run->task.start_to_close_ms + 1;  // the start was rounded down
+  }
   running_.push_back(std::move(run));
 }
 
