@@ -92,7 +92,10 @@ void NativeLoader::head_members(const Members& m) {
   if (const YamlNode* n = m.get("input"); n != nullptr) plan_->input_schema = schema(*n, "input");
   if (const YamlNode* n = m.get("context"); n != nullptr) {
     plan_->context = value(*n);
-    if (!plan_->context.is_object()) error(*n, "`context` takes a mapping");
+    if (!plan_->context.is_object()) {
+      error(*n, "`context` takes a mapping");
+      plan_->context = Value::object();
+    }
   }
   if (const YamlNode* n = m.get("defaults"); n != nullptr) defaults(*n);
   if (const YamlNode* n = m.get("limits"); n != nullptr) limits_member(*n);
@@ -100,8 +103,8 @@ void NativeLoader::head_members(const Members& m) {
 
 void NativeLoader::defaults(const YamlNode& node) {
   const Members m(*this, node, "defaults", {"retry", "retry_policy", "timeout", "priority", "queue"});
-  if (const YamlNode* n = m.get("retry"); n != nullptr) defaults_.retry = retry(*n);
-  if (const YamlNode* n = m.get("retry_policy"); n != nullptr) defaults_.retry = retry_policy(*n);
+  if (const YamlNode* n = m.get("retry"); n != nullptr) defaults_.retry = shared(retry(*n));
+  if (const YamlNode* n = m.get("retry_policy"); n != nullptr) defaults_.retry = shared(retry_policy(*n));
   if (const YamlNode* n = m.get("timeout"); n != nullptr) defaults_.timeouts = timeout(*n);
   if (const YamlNode* n = m.get("priority"); n != nullptr) {
     if (const auto c = choice(*n, "priority", {"low", "normal", "high", "critical"})) defaults_.priority = static_cast<plan::Priority>(*c);
@@ -161,7 +164,6 @@ void NativeLoader::head() {
     return n != nullptr ? n : top.get(name);
   };
   for (const std::string_view name : k_head_members) either(name);
-  plan_->context = Value::object();
   if (inner) head_members(*inner);
   head_members(top);
   if (either("name") == nullptr && (!inner || inner->valid())) error(root, "the workflow lacks `name`");
@@ -199,6 +201,8 @@ void NativeLoader::report(const std::vector<plan::PlanError>& errors) {
 }
 
 std::shared_ptr<const plan::Plan> NativeLoader::load() {
+  plan_->context = Value::object();
+  plan_->nodes.reserve(tree_.count_keys("id") + tree_.count_keys("name") + 16);
   head();
   settle_placeholders();
   // Expressions are compiled even when the rest has mistakes, so that all are told at once.

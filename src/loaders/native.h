@@ -46,7 +46,7 @@ struct Item {
 
 // What a block hands down to the steps in it.
 struct Inherited {
-  std::optional<plan::Retry> retry;
+  std::shared_ptr<const plan::Retry> retry;   // never null
   plan::Timeouts timeouts;
   plan::Priority priority = plan::Priority::normal;
   std::string queue;
@@ -137,6 +137,7 @@ class NativeLoader {
   void undoing(NodeId id, const Item& item, const Inherited& own);
   std::optional<plan::Retry> retry(const YamlNode& node);
   std::optional<plan::Retry> retry_policy(const YamlNode& node);
+  static std::shared_ptr<const plan::Retry> shared(std::optional<plan::Retry> retry);
   plan::Timeouts timeout(const YamlNode& node);
   plan::RateLimit rate_limit(const YamlNode& node);
   void breaker(NodeId id, const YamlNode& node, const Inherited& own);
@@ -174,7 +175,7 @@ class NativeLoader {
   std::shared_ptr<plan::Plan> plan_ = std::make_shared<plan::Plan>();
   std::vector<Site> sites_;                  // by ExprId
   std::vector<std::string> variables_;       // of the expressions being read
-  Inherited defaults_;
+  Inherited defaults_{shared({}), {}, plan::Priority::normal, {}};
   std::size_t steps_ = 0;
   std::size_t errors_ = 0, searches_ = 0;
   bool stopped_ = false;                     // too many steps: no more are read

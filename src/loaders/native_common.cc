@@ -23,6 +23,12 @@ bool runs_activity(StepKind kind) {
 
 }  // namespace
 
+// The default policy when there is none.
+std::shared_ptr<const plan::Retry> NativeLoader::shared(std::optional<plan::Retry> retry) {
+  if (!retry) retry = to_plan(policy::preset("default").value_or(policy::RetryPolicy{}));
+  return std::make_shared<const plan::Retry>(*std::move(retry));
+}
+
 std::optional<plan::Retry> NativeLoader::retry(const YamlNode& node) {
   if (node.type == YamlNode::Type::scalar) {
     if (scalar_value(node).is_number()) {
@@ -132,11 +138,12 @@ NodeId NativeLoader::body(const YamlNode& node, NodeId parent, std::string_view 
 }
 
 void NativeLoader::breaker(NodeId id, const YamlNode& node, const Inherited& own) {
-  plan::Breaker b;
+  auto made = std::make_unique<plan::Breaker>();
+  plan::Breaker& b = *made;
   b.explicitly_set = true;
   if (node.type == YamlNode::Type::scalar) {
     b.service = text(node, "breaker").value_or("");
-    at(id).breaker = std::move(b);
+    at(id).breaker = std::move(made);
     return;
   }
   const Members m(*this, node, "breaker", {"service", "failures", "open_for", "successes", "fallback"});
@@ -145,7 +152,7 @@ void NativeLoader::breaker(NodeId id, const YamlNode& node, const Inherited& own
   if (const YamlNode* n = m.get("successes"); n != nullptr) b.successes = static_cast<std::uint32_t>(integer(*n, "successes", 1, 1'000'000).value_or(2));
   if (const YamlNode* n = m.get("open_for"); n != nullptr) b.open_for_ms = duration(*n, "open_for").value_or(60'000);
   if (const YamlNode* n = m.get("fallback"); n != nullptr) b.fallback = body(*n, id, "breaker_fallback", own);
-  at(id).breaker = std::move(b);
+  at(id).breaker = std::move(made);
 }
 
 void NativeLoader::naming(NodeId id, const Item& item) {
@@ -181,9 +188,9 @@ void NativeLoader::running(NodeId id, const Item& item, StepKind kind, const Aro
   if (item[Field::retry] != nullptr && item[Field::retry_policy] != nullptr) {
     error(item.key_of(Field::retry_policy), "`retry` and `retry_policy` say the same: write one of them");
   }
-  if (item[Field::retry_policy] != nullptr) at(id).retry = retry_policy(*item[Field::retry_policy]);
-  if (item[Field::retry] != nullptr) at(id).retry = retry(*item[Field::retry]);
-  if (activity && !at(id).retry) at(id).retry = own.retry ? own.retry : to_plan(policy::preset("default").value_or(policy::RetryPolicy{}));
+  if (item[Field::retry_policy] != nullptr) at(id).retry = shared(retry_policy(*item[Field::retry_policy]));
+  if (item[Field::retry] != nullptr) at(id).retry = shared(retry(*item[Field::retry]));
+  if (activity && !at(id).retry) at(id).retry = own.retry;
   if (item[Field::timeout] != nullptr) at(id).timeouts = timeout(*item[Field::timeout]);
   else if (activity) at(id).timeouts = own.timeouts;
   if (item[Field::priority] != nullptr) {
@@ -246,7 +253,7 @@ void NativeLoader::undoing(NodeId id, const Item& item, const Inherited& own) {
       made = add(*undo, "compensation", true, id);
       plan::Node& node = at(made);
       node.kind = plan::Kind::activity;
-      node.retry = to_plan(policy::preset("default").value_or(policy::RetryPolicy{}));
+      node.retry = own.retry;
       node.activity = std::make_unique<plan::ActivitySpec>();
       node.activity->type = "tool:" + std::string(tool);
       node.activity->action = *action;

@@ -307,6 +307,10 @@ const YamlNode* YamlTree::find(const YamlNode& n, std::string_view wanted) const
   return nullptr;
 }
 
+std::size_t YamlTree::count_keys(std::string_view text) const {
+  return static_cast<std::size_t>(std::count_if(nodes_.begin(), nodes_.end(), [&](const YamlNode& n) { return n.text == text; }));
+}
+
 std::optional<YamlTree> read_yaml(const SourceText& source, const LoadLimits& limits, std::vector<Diagnostic>& out) {
   if (source.text().size() > limits.file_bytes) {
     out.push_back(source.at({}, "the file has " + std::to_string(source.text().size()) + " bytes, the limit is " +

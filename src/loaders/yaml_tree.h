@@ -39,6 +39,7 @@ class YamlTree {
   const YamlNode& key(const YamlNode& n, std::size_t i) const { return *links_[n.first + 2 * i]; }
   const YamlNode& value(const YamlNode& n, std::size_t i) const { return *links_[n.first + 2 * i + 1]; }
   const YamlNode* find(const YamlNode& n, std::string_view key) const;
+  std::size_t count_keys(std::string_view text) const;   // scalars of that text: an estimate to reserve by
 
  private:
   friend class YamlReader;

@@ -30,7 +30,7 @@ std::uint64_t presence(const Node& n) {
   put(has_summary, !n.summary.empty());
   put(has_when, n.when != k_none);
   put(has_foreach, n.foreach != k_none);
-  put(has_retry, n.retry.has_value());
+  put(has_retry, n.retry != nullptr);
   put(has_timeouts, t.start_to_close_ms != 0 || t.schedule_to_start_ms != 0 || t.schedule_to_close_ms != 0 || t.heartbeat_ms != 0);
   put(has_on_error, n.on_error != OnError::fail);
   put(has_fallback, n.fallback != k_none);
@@ -40,7 +40,7 @@ std::uint64_t presence(const Node& n) {
   put(has_outputs, !n.outputs.empty());
   put(has_priority, n.priority != Priority::normal);
   put(has_queue, !n.queue.empty());
-  put(has_breaker, n.breaker.has_value());
+  put(has_breaker, n.breaker != nullptr);
   put(has_rate_limit, n.rate_limit.per_second != 0);
   put(has_idempotency_key, !n.idempotency_key.is_null());
   put(has_cache, n.cache_for_ms != 0 || !n.cache_key.is_null());
@@ -135,6 +135,11 @@ class Decoder {
   }
   template <class T> void box(std::unique_ptr<T>& p) { p = std::make_unique<T>(); }
   template <class T> void fill(std::optional<T>& o) { o.emplace(); }
+  // One policy for all nodes in a row that have the same.
+  std::shared_ptr<const Retry> share(Retry read) {
+    if (!last_retry_ || !(*last_retry_ == read)) last_retry_ = std::make_shared<const Retry>(std::move(read));
+    return last_retry_;
+  }
   bool enter() {
     if (++depth_ <= k_template_depth_max && r_.ok()) return true;
     r_.fail_here();
@@ -144,6 +149,7 @@ class Decoder {
 
  private:
   Reader& r_;
+  std::shared_ptr<const Retry> last_retry_;
   std::size_t depth_ = 0;
 };
 
@@ -169,6 +175,26 @@ template <class Ar, class T> void retry(Ar& ar, T& r) {
   ar.choice(r.backoff, BackoffKind::fixed);
   ar.choice(r.jitter, JitterKind::full);
   ar.list(r.non_retryable, 1, [&](auto& type) { ar.text(type); });
+}
+
+template <class Ar, class T> void shared_retry(Ar& ar, T& shared) {
+  if constexpr (Ar::k_reading) {
+    Retry read;
+    retry(ar, read);
+    shared = ar.share(std::move(read));
+  } else {
+    retry(ar, *shared);
+  }
+}
+
+template <class Ar, class T> void rare(Ar& ar, T& t) {
+  if constexpr (Ar::k_reading) {
+    Template read;
+    tmpl(ar, read);
+    t = std::move(read);
+  } else {
+    tmpl(ar, t.get());
+  }
 }
 
 // The bodies of kinds that are one step each.
@@ -230,7 +256,7 @@ template <class Ar, class T> void blocks(Ar& ar, T& n, const auto& has) {
   }
   if (has(has_finally)) ar.id(n.finally);
   if (has(has_condition)) ar.id(n.condition);
-  if (has(has_set)) tmpl(ar, n.set);
+  if (has(has_set)) rare(ar, n.set);
 }
 
 template <class Ar, class T> void node(Ar& ar, T& n, std::uint64_t mask) {
@@ -242,7 +268,7 @@ template <class Ar, class T> void node(Ar& ar, T& n, std::uint64_t mask) {
   if (has(has_summary)) ar.text(n.summary);
   if (has(has_when)) ar.id(n.when);
   if (has(has_foreach)) { ar.id(n.foreach); ar.number(n.foreach_parallel); }
-  if (has(has_retry)) { ar.fill(n.retry); retry(ar, *n.retry); }
+  if (has(has_retry)) shared_retry(ar, n.retry);
   if (has(has_timeouts)) {
     ar.number64(n.timeouts.start_to_close_ms);
     ar.number64(n.timeouts.schedule_to_start_ms);
@@ -257,7 +283,7 @@ template <class Ar, class T> void node(Ar& ar, T& n, std::uint64_t mask) {
   if (has(has_priority)) ar.choice(n.priority, Priority::critical);
   if (has(has_queue)) ar.text(n.queue);
   if (has(has_breaker)) {
-    ar.fill(n.breaker);
+    ar.box(n.breaker);
     ar.text(n.breaker->service);
     ar.number(n.breaker->failures);
     ar.number(n.breaker->successes);
@@ -266,8 +292,8 @@ template <class Ar, class T> void node(Ar& ar, T& n, std::uint64_t mask) {
     ar.flag(n.breaker->explicitly_set);
   }
   if (has(has_rate_limit)) ar.real(n.rate_limit.per_second);
-  if (has(has_idempotency_key)) tmpl(ar, n.idempotency_key);
-  if (has(has_cache)) { ar.number64(n.cache_for_ms); tmpl(ar, n.cache_key); }
+  if (has(has_idempotency_key)) rare(ar, n.idempotency_key);
+  if (has(has_cache)) { ar.number64(n.cache_for_ms); rare(ar, n.cache_key); }
   if (has(has_budget)) ar.value(n.budget);
   blocks(ar, n, has);
   single(ar, n, has);
@@ -339,7 +365,7 @@ class Check {
     one(n.map != nullptr, Kind::map);
     one(n.condition != k_none, Kind::conditional);
     may(n.condition);
-    want(n.kind != Kind::activity || n.retry.has_value());
+    want(n.kind != Kind::activity || n.retry != nullptr);
     want(n.kind == Kind::attempt || (n.catches.empty() && n.finally == k_none));
     want(n.kind == Kind::select || n.cases.empty());
     if (n.loop) { may(n.loop->while_); may(n.loop->until); }

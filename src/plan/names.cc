@@ -2,6 +2,17 @@
 
 namespace perdure::plan {
 
+RareTemplate& RareTemplate::operator=(Template t) {
+  template_ = t.is_null() ? nullptr : std::make_unique<Template>(std::move(t));
+  return *this;
+}
+
+const Template& RareTemplate::none() {
+  // Written out, so that it reads as the finalized null that it stands for.
+  static const Template null = [] { Template t; t.constant_json = Bytes(std::string("null")); return t; }();
+  return null;
+}
+
 std::string_view to_string(Kind kind) {
   switch (kind) {
     case Kind::activity: return "activity";

@@ -64,6 +64,20 @@ struct Template {
   bool is_null() const { return type == Type::constant && constant.is_null(); }
 };
 
+// A template that few nodes have: a pointer's size when it is absent, which reads as null.
+class RareTemplate {
+ public:
+  RareTemplate& operator=(Template t);
+  bool is_null() const { return !template_; }
+  const Template& get() const { return template_ ? *template_ : none(); }
+  operator const Template&() const { return get(); }  // NOLINT: is one
+  Template* edit() { return template_.get(); }        // nullptr when absent
+
+ private:
+  static const Template& none();
+  std::unique_ptr<Template> template_;
+};
+
 // Which parts of `.` an expression reads, resolved from its RootUse by finalize().
 struct StepUse {
   NodeId node = k_none;
@@ -95,6 +109,7 @@ struct Retry {
   BackoffKind backoff = BackoffKind::exponential;
   JitterKind jitter = JitterKind::full;
   std::vector<std::string> non_retryable;
+  friend bool operator==(const Retry&, const Retry&) = default;
 };
 struct Timeouts {  // 0: none
   DurationMs start_to_close_ms = 0, schedule_to_start_ms = 0, schedule_to_close_ms = 0, heartbeat_ms = 0;
@@ -146,7 +161,8 @@ struct Node {
   ExprId when = k_none;
   ExprId foreach = k_none;
   std::uint32_t foreach_parallel = 1;
-  std::optional<Retry> retry;      // finalized: set on every activity; on other kinds only when written
+  // Set on every activity; on other kinds only when written. Shared: most nodes have the same one.
+  std::shared_ptr<const Retry> retry;
   Timeouts timeouts;
   OnError on_error = OnError::fail;
   NodeId fallback = k_none;
@@ -156,11 +172,11 @@ struct Node {
   std::vector<std::string> outputs;
   Priority priority = Priority::normal;
   std::string queue;
-  std::optional<Breaker> breaker;
+  std::unique_ptr<Breaker> breaker;
   RateLimit rate_limit;
-  Template idempotency_key;        // null: the command id
+  RareTemplate idempotency_key;    // null: the command id
   DurationMs cache_for_ms = 0;
-  Template cache_key;
+  RareTemplate cache_key;
   Value budget;                    // validated, kept, enforced by later builds
 
   // body
@@ -171,7 +187,7 @@ struct Node {
   std::vector<Catch> catches;
   NodeId finally = k_none;
   ExprId condition = k_none;
-  Template set;
+  RareTemplate set;
   std::unique_ptr<ActivitySpec> activity;
   std::unique_ptr<LoopSpec> loop;
   std::unique_ptr<WaitSpec> wait;

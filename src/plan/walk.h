@@ -1,5 +1,7 @@
 #pragma once
 // Visits what hangs on a node: its bodies (every node whose parent it is) and its templates.
+#include <type_traits>
+
 #include "plan/plan.h"
 
 namespace perdure::plan {
@@ -18,12 +20,17 @@ void for_each_body(NodeT& node, F&& f) {
   if (node.compensation != k_none) f(node.compensation, BodyRole::compensation);
 }
 
-// Calls f(Template or Template&, name) for each template of the node.
+// Calls f(Template or Template&, name) for each template of the node; absent ones may be left out.
 template <class NodeT, class F>
 void for_each_template(NodeT& node, F&& f) {
-  f(node.idempotency_key, "idempotency_key");
-  f(node.cache_key, "cache.key");
-  f(node.set, "set");
+  const auto rare = [&](auto& t, const char* name) {
+    if (t.is_null()) return;
+    if constexpr (std::is_const_v<NodeT>) f(t.get(), name);
+    else f(*t.edit(), name);
+  };
+  rare(node.idempotency_key, "idempotency_key");
+  rare(node.cache_key, "cache.key");
+  rare(node.set, "set");
   if (node.activity) f(node.activity->with, "with");
   if (node.loop) f(node.loop->times, "times");
   if (node.wait) { f(node.wait->duration, "wait"); f(node.wait->until, "wait_until"); }
