@@ -104,7 +104,7 @@ struct StepCompleted { FrameId frame = 0; OutputKind kind = OutputKind::none; No
 struct StepFailed { FrameId frame = 0; FaultPtr fault; bool handled = false; };  // handled: on_error continue
 struct StepCancelled { FrameId frame = 0; };
 // Makes the frame and asks for attempt 1; its sequence number is the command id.
-struct ActivityScheduled { FrameId frame = 0; NodeId node = 0; FrameId parent = k_none; std::uint32_t index = 0; Role role = Role::step; Bytes args; };
+struct ActivityScheduled { FrameId frame = 0; NodeId node = 0; FrameId parent = k_none; std::uint32_t index = 0; Role role = Role::step; Bytes args; std::string key; };  // key: the step's own idempotency key, or empty
 struct ActivityRetryScheduled { FrameId frame = 0; std::uint32_t attempt = 2; TimeMs at = 0; };  // its sequence is the timer
 struct ActivityAttemptStarted { FrameId frame = 0; std::uint32_t attempt = 2; };
 struct ActivityCancelRequested { FrameId frame = 0; };
@@ -133,6 +133,7 @@ struct CompensationDone { std::uint32_t entry = 0; FaultPtr fault; };   // fault
 struct FrameFailing { FrameId frame = 0; FaultPtr fault; };             // children are being cancelled first
 struct FrameCancelling { FrameId frame = 0; };
 struct ListenOpened { FrameId frame = 0; std::string name; };           // waits for signals of this name
+struct DecisionCut { bool cut = true; };   // a long decision: the next one goes on (false: it has)
 struct RunCompleted { Bytes output; };
 struct RunFailed { RunStatus status = RunStatus::failed; FaultPtr fault; };  // failed, timed_out, cancelled, terminated, compensation_failed
 
@@ -145,7 +146,7 @@ using Event = std::variant<
     ActivityAttemptStarted, ActivityCancelRequested, TimerStarted, TimerCancelled, BlockRetried, LoopIterated,
     ItemsFixed, BranchTaken, FinallyEntered, ContextSet, SignalConsumed, ReviewOpened, ChildScheduled,
     ChildCancelRequested, EventEmitted, CompensationRecorded, PivotPassed, CompensationStarted, CompensationDone,
-    FrameFailing, FrameCancelling, ListenOpened, RunCompleted, RunFailed>;
+    FrameFailing, FrameCancelling, ListenOpened, DecisionCut, RunCompleted, RunFailed>;
 
 inline constexpr std::size_t k_facts = 15;  // the first ones of Event
 inline bool is_fact(const Event& event) { return event.index() < k_facts; }

@@ -67,7 +67,7 @@ PERDURE_EVENT(StepCompleted, PERDURE_FIELD(frame), PERDURE_FIELD(kind), PERDURE_
 PERDURE_EVENT(StepFailed, PERDURE_FIELD(frame), PERDURE_FIELD(fault), PERDURE_FIELD(handled));
 PERDURE_EVENT(StepCancelled, PERDURE_FIELD(frame));
 PERDURE_EVENT(ActivityScheduled, PERDURE_FIELD(frame), PERDURE_FIELD(node), PERDURE_FIELD(parent),
-              PERDURE_FIELD(index), PERDURE_FIELD(role), PERDURE_FIELD(args));
+              PERDURE_FIELD(index), PERDURE_FIELD(role), PERDURE_FIELD(args), PERDURE_FIELD(key));
 PERDURE_EVENT(ActivityRetryScheduled, PERDURE_FIELD(frame), PERDURE_FIELD(attempt), PERDURE_FIELD(at));
 PERDURE_EVENT(ActivityAttemptStarted, PERDURE_FIELD(frame), PERDURE_FIELD(attempt));
 PERDURE_EVENT(ActivityCancelRequested, PERDURE_FIELD(frame));
@@ -93,6 +93,7 @@ PERDURE_EVENT(CompensationDone, PERDURE_FIELD(entry), PERDURE_FIELD(fault));
 PERDURE_EVENT(FrameFailing, PERDURE_FIELD(frame), PERDURE_FIELD(fault));
 PERDURE_EVENT(FrameCancelling, PERDURE_FIELD(frame));
 PERDURE_EVENT(ListenOpened, PERDURE_FIELD(frame), PERDURE_FIELD(name));
+PERDURE_EVENT(DecisionCut, PERDURE_FIELD(cut));
 PERDURE_EVENT(RunCompleted, PERDURE_FIELD(output));
 PERDURE_EVENT(RunFailed, PERDURE_FIELD(status), PERDURE_FIELD(fault));
 

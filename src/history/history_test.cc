@@ -98,7 +98,7 @@ TEST(History, BytesStayAsTheyAre) {
             "0f0203000501"                                // StepStarted
             "01010502035b315d"                            // ActivityCompleted
             "12030103612e62017400ee0701730302f40301"      // StepFailed
-            "2c046e756c6c");                              // RunCompleted
+            "2d046e756c6c");                              // RunCompleted
 }
 
 TEST(History, EveryCutIsCorrupt) {

@@ -1,0 +1,144 @@
+// Sub-workflows: a run that starts, cancels and undoes others, and is told how they ended. Every message between runs is
+// repeated after a crash (decider::recover), so each of these is idempotent.
+#include <utility>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "runtime/shard.h"
+
+namespace perdure::runtime {
+namespace {
+
+history::FaultPtr make_fault(std::string type, std::string title) {
+  auto fault = std::make_shared<history::Fault>();
+  fault->type = std::move(type);
+  fault->title = std::move(title);
+  return fault;
+}
+
+history::ChildEnded failed(history::FrameId frame, std::uint64_t command, std::string type, std::string title) {
+  return {frame, command, history::RunStatus::failed, {}, make_fault(std::move(type), std::move(title))};
+}
+
+history::ChildEnded begun(const history::StartInfo& child) {
+  Bytes output(to_json(Value::object({{"run", Value(child.run.id)}})));
+  return {child.parent_frame, child.parent_command, history::RunStatus::running, std::move(output), {}};
+}
+
+}  // namespace
+
+void Shard::child_ended(const RunKey& parent, history::ChildEnded fact) {
+  core_.shard_of(parent).post(FactMessage{parent, std::move(fact), {}});
+}
+
+void Shard::start_child(const Run& parent, const decider::StartChild& command) {
+  const auto refuse = [&](std::string type, std::string title) {
+    child_ended(parent.key, failed(command.frame, command.command, std::move(type), std::move(title)));
+  };
+  if (parent.state.info->depth + 1 > k_subflow_depth_max)
+    return refuse("subflow.depth", "sub-workflows are nested more than " + std::to_string(k_subflow_depth_max) + " deep");
+  if (command.child.size() > k_id_bytes_max)
+    return refuse("subflow.id", "the sub-workflow's id would have more than " + std::to_string(k_id_bytes_max) + " bytes");
+  auto plan = command.plan_hash.empty() ? core_.plans.by_name(command.workflow, command.version)
+                                        : core_.plans.by_hash(command.plan_hash);
+  if (!plan) return refuse("subflow.not_found", plan.error().message);
+  if (!(*plan)->unavailable.empty()) return refuse("subflow.unavailable", (*plan)->unavailable);
+  auto input = decider::check_input(*(*plan)->plan, command.input);
+  if (!input) return refuse("validation", input.error().message);
+
+  auto info = std::make_shared<history::StartInfo>();
+  info->workflow = (*plan)->plan->name.empty() ? command.workflow : (*plan)->plan->name;
+  info->version = (*plan)->plan->version;
+  info->plan_hash = (*plan)->plan->hash;
+  info->input = std::move(*input);
+  info->seed = core_.random();
+  info->run = RunKey{parent.key.tenant, command.child};
+  info->parent = parent.key.id;
+  info->parent_command = command.command;
+  info->parent_frame = command.frame;
+  info->depth = parent.state.info->depth + 1;
+  Shard& home = core_.shard_of(info->run);
+  home.post(CallMessage{[&home, plan = *plan, info, wait = command.wait] { home.begin_child(plan, info, wait); }});
+}
+
+// On the child's shard.
+void Shard::begin_child(const PlanPtr& plan, const std::shared_ptr<const history::StartInfo>& info, bool wait) {
+  if (auto existing = find(info->run)) {
+    return when_durable(**existing, [this, info, wait](const Status& status) {
+      if (!status) return;  // the parent asks again after the store's recovery
+      if (auto child = find(info->run)) child_found(**child, *info, wait);
+    });
+  } else if (existing.error().code != ErrorCode::not_found) {
+    return child_ended({info->run.tenant, info->parent},
+                       failed(info->parent_frame, info->parent_command, "subflow.failed", existing.error().message));
+  }
+  StartMessage message{plan, info, true, [this, info, wait](Result<engine::Started> started) {
+    if (started && !wait) child_ended({info->run.tenant, info->parent}, begun(*info));
+  }};
+  receive(message);
+}
+
+void Shard::child_found(const Run& child, const history::StartInfo& wanted, bool wait) {
+  const history::StartInfo& info = *child.state.info;
+  const RunKey parent{wanted.run.tenant, wanted.parent};
+  if (info.parent != wanted.parent || info.parent_command != wanted.parent_command)
+    return child_ended(parent, failed(wanted.parent_frame, wanted.parent_command, "subflow.conflict",
+                                      "another run has the id '" + wanted.run.id + "'"));
+  if (!wait) return child_ended(parent, begun(wanted));
+  const decider::State& state = child.state;
+  if (history::is_closed(state.status))
+    child_ended(parent, {wanted.parent_frame, wanted.parent_command, state.status, state.output, state.fault});
+}
+
+void Shard::cancel_child(const Run& parent, const decider::CancelChild& command) {
+  const RunKey child{parent.key.tenant, command.child};
+  Reply reply = [this, parent = parent.key, frame = command.frame, number = command.command](Result<Value> result) {
+    if (result || result.error().code != ErrorCode::not_found) return;
+    child_ended(parent, {frame, number, history::RunStatus::cancelled, {}, {}});
+  };
+  core_.shard_of(child).post(FactMessage{
+      child, history::CancelRequested{"run " + parent.key.id, "the parent run cancelled it"}, std::move(reply)});
+}
+
+void Shard::undo_child(const Run& parent, const decider::UndoChild& command) {
+  const RunKey child{parent.key.tenant, command.child};
+  Shard& home = core_.shard_of(child);
+  home.post(CallMessage{[&home, parent = parent.key, command, child] { home.begin_undo(parent, command, child); }});
+}
+
+// On the child's shard. A child that has not ended is cancelled, which undoes it as well.
+void Shard::begin_undo(const RunKey& parent, const decider::UndoChild& command, const RunKey& child) {
+  auto found = find(child);
+  if (!found)
+    return child_ended(parent, failed(command.frame, command.command, "subflow.gone", found.error().message));
+  Run& run = **found;
+  undo_waiters_[child].emplace_back(parent, command);
+  const history::RunStatus status = run.state.status;
+  if (status == history::RunStatus::completed) {
+    add_input(run, history::CompensateRequested{"run " + parent.id, "the parent run is undone"}, {});
+  } else if (history::is_closed(status)) {
+    when_durable(run, [this, child](const Status& durable) {
+      if (!durable) return;
+      if (auto again = find(child)) tell_undone(**again);
+    });
+  }
+}
+
+void Shard::tell_undone(const Run& child) {
+  auto waiters = undo_waiters_.extract(child.key);
+  if (!waiters) return;
+  const decider::State& state = child.state;
+  const bool well = state.status != history::RunStatus::compensation_failed;
+  for (const auto& [parent, command] : waiters.mapped())
+    child_ended(parent, {command.frame, command.command,
+                         well ? history::RunStatus::completed : history::RunStatus::compensation_failed, {},
+                         well ? nullptr : state.fault});
+}
+
+void Shard::notify_parent(const Run& run, const decider::NotifyParent& command) {
+  if (undo_waiters_.contains(run.key)) return;  // told by tell_undone, under the command that asked for it
+  child_ended({run.key.tenant, command.parent},
+              {command.parent_frame, command.parent_command, command.status, command.output, command.fault});
+}
+
+}  // namespace perdure::runtime

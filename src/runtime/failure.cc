@@ -1,0 +1,83 @@
+// A failed commit (DESIGN rule 10). The states in memory are ahead of the disk and must go; what the outside has told
+// us and won't tell again (results of activities, ends of children) is kept and decided anew. All shards park, the store
+// is recovered by the keeper, and they go on.
+#include <utility>
+
+#include "runtime/shard.h"
+
+namespace perdure::runtime {
+
+void Shard::note_failure(const Error& error) {
+  failing_ = true;
+  if (core_.health.failed.exchange(true)) return;
+  {
+    const std::lock_guard lock(core_.health.mutex);
+    core_.health.reason = error.message;
+  }
+  for (const auto& shard : core_.shards)
+    if (shard.get() != this) shard->poke();
+}
+
+void Shard::salvage(PendingStep& step) {
+  for (history::Event& event : step.events) {
+    if (const auto* done = std::get_if<history::ActivityCompleted>(&event))
+      away_[step.run->key].dispatched.push_back({done->command, done->attempt});
+    else if (const auto* failed = std::get_if<history::ActivityFailed>(&event))
+      away_[step.run->key].dispatched.push_back({failed->command, failed->attempt});
+    else if (!std::holds_alternative<history::ChildEnded>(event)) continue;
+    salvaged_.push_back(FactMessage{step.run->key, std::move(event), {}});
+  }
+}
+
+// While parked, clients are refused at once and everything else waits.
+void Shard::hold(Message& message) {
+  const auto refuse = [this] {
+    const std::lock_guard lock(core_.health.mutex);
+    return fail(ErrorCode::io, "the store does not take writes now (" + core_.health.reason + "); it is being recovered, try again");
+  };
+  if (auto* start = std::get_if<StartMessage>(&message)) return start->done(refuse());
+  if (auto* fact = std::get_if<FactMessage>(&message); fact != nullptr && fact->reply) return fact->reply(refuse());
+  salvaged_.push_back(std::move(message));
+}
+
+// Returns true when the turn is over: nothing may be decided now.
+bool Shard::settle_failure() {
+  if (core_.health.failed) failing_ = true;
+  if (parked_) {
+    if (core_.health.failed) {
+      take_inbox();
+      for (Message& message : batch_) hold(message);
+      batch_.clear();
+      return true;
+    }
+    parked_ = failing_ = false;
+    for (Message& message : std::exchange(salvaged_, {})) local_.push_back(std::move(message));
+    return false;
+  }
+  if (!pending_.empty()) return true;  // their completions come first
+  for (auto& [key, run] : runs_) {
+    for (Input& input : run->inputs) {
+      Message message = FactMessage{key, std::move(input.fact), std::move(input.reply)};
+      hold(message);
+    }
+    auto& away = away_[key];
+    away.dispatched.insert(away.dispatched.end(), run->dispatched.begin(), run->dispatched.end());
+  }
+  for (auto& [key, away] : away_) away.recovered = false;
+  runs_.clear();
+  newest_ = oldest_ = nullptr;
+  cached_bytes_ = 0;
+  touched_.clear();
+  visitors_.clear();
+  core_.timers.fetch_sub(timers_.size());
+  timers_.clear();
+  for (const auto& reply : std::exchange(building_, {}).replies) reply(fail(ErrorCode::io, "the store has failed"));
+  commit_ = {};
+  building_bytes_ = 0;
+  parked_ = true;
+  core_.health.parked.fetch_add(1);
+  core_.keeper_poke();
+  return true;
+}
+
+}  // namespace perdure::runtime

@@ -1,0 +1,149 @@
+#include "runtime/keeper.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "runtime/shard.h"
+
+namespace perdure::runtime {
+namespace {
+
+constexpr std::size_t k_page = 512;
+constexpr std::size_t k_recovering_max = 2048;      // handed to shards and not looked at yet
+constexpr DurationMs k_window_ms = 30'000;          // how far ahead timers are held in memory
+constexpr DurationMs k_tick_ms = 1'000;             // the clock may be set, so look at least that often
+constexpr DurationMs k_back_off_max_ms = 5'000;
+constexpr std::size_t k_purged_a_turn = 512;
+
+}  // namespace
+
+void Keeper::start_thread() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Keeper::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Keeper::poke() {
+  {
+    const std::lock_guard lock(mutex_);
+    poked_ = true;
+  }
+  wake_.notify_one();
+}
+
+void Keeper::loop() {
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    lock.unlock();
+    const bool worked = turn();
+    lock.lock();
+    if (worked && !stop_) continue;
+    const DurationMs left = std::clamp<DurationMs>(next_ - core_.clock->now_ms(), 1, k_tick_ms);
+    // While shards are busy with what they were handed, look again soon.
+    const DurationMs pause = taking_up_ ? std::min<DurationMs>(left, 2) : left;
+    wake_.wait_for(lock, std::chrono::milliseconds(pause), [this] { return stop_ || poked_; });
+    poked_ = false;
+  }
+}
+
+bool Keeper::turn() {
+  const TimeMs now = core_.clock->now_ms();
+  if (core_.health.failed) {
+    next_ = now + k_tick_ms;
+    return recover_store();
+  }
+  next_ = std::min(now + k_tick_ms, core_.dispatcher.tick());
+  bool worked = take_up_runs();
+  worked = bring_timers(now) || worked;
+  worked = retain(now) || worked;
+  return worked;
+}
+
+bool Keeper::recover_store() {
+  const TimeMs now = core_.clock->monotonic_us() / 1000;
+  if (core_.health.parked < core_.shards.size() || now < retry_store_at_) return false;
+  if (const Status recovered = core_.store->recover(); !recovered) {
+    const std::lock_guard lock(core_.health.mutex);
+    core_.health.reason = recovered.error().message;
+    store_back_off_ms_ = std::clamp<DurationMs>(store_back_off_ms_ * 2, 50, k_back_off_max_ms);
+    retry_store_at_ = now + store_back_off_ms_;
+    return false;
+  }
+  // It may fail again at the next commit: the pause grows until it has held for a while.
+  store_back_off_ms_ = now - retry_store_at_ > 10 * k_back_off_max_ms
+                           ? 50 : std::clamp<DurationMs>(store_back_off_ms_ * 2, 50, k_back_off_max_ms);
+  retry_store_at_ = now + store_back_off_ms_;
+  taking_up_ = true;
+  taken_up_.reset();
+  core_.horizon.set(1, RunKey{"", ""});
+  core_.health.parked = 0;
+  core_.health.failed = false;
+  for (const auto& shard : core_.shards) shard->poke();
+  return true;
+}
+
+bool Keeper::take_up_runs() {
+  if (!taking_up_ || core_.recovering >= k_recovering_max) return false;
+  auto page = core_.store->wakes(storage::k_wake_active, storage::k_wake_active + 1, taken_up_, k_page);
+  if (!page) return false;  // the store says so again at the next tick
+  for (const storage::Wake& wake : *page) {
+    core_.recovering.fetch_add(1);
+    core_.shard_of(wake.run).post(VisitMessage{wake.run, 0});
+  }
+  if (page->size() < k_page) taking_up_ = false;
+  else taken_up_ = page->back();
+  return true;
+}
+
+// Timers before the horizon are in memory; it is pushed to `now` + window, as far as there is room.
+bool Keeper::bring_timers(TimeMs now) {
+  const storage::Wake from = core_.horizon.get();
+  const std::size_t room_left = core_.options.timers_in_memory - std::min(core_.timers.load(), core_.options.timers_in_memory);
+  if (from.at > now + k_window_ms / 2 || room_left == 0) return false;
+  const std::size_t limit = std::min(room_left, k_page);
+  // Shards hold what they set from here on; what was set before is in the scan.
+  core_.horizon.set(now + k_window_ms, RunKey{"", ""});
+  const std::optional<storage::Wake> after =
+      from.run.id.empty() ? std::nullopt : std::optional<storage::Wake>(from);
+  auto page = core_.store->wakes(from.at, now + k_window_ms, after, limit);
+  if (!page) {
+    core_.horizon.lower(from.at, from.run);
+    return false;
+  }
+  for (const storage::Wake& wake : *page) core_.shard_of(wake.run).post(VisitMessage{wake.run, wake.at});
+  if (page->size() < limit) return !page->empty();
+  // The smallest key after the last one: an id holds no NUL.
+  core_.horizon.lower(page->back().at, RunKey{page->back().run.tenant, page->back().run.id + '\0'});
+  return true;
+}
+
+bool Keeper::retain(TimeMs now) {
+  const DurationMs keep = core_.options.retention_ms;
+  if (keep <= 0 || (retain_cursor_.empty() && now - retained_at_ < std::min<DurationMs>(k_tick_ms, keep))) return false;
+  storage::ListQuery query;
+  query.started_until = now - keep;
+  query.cursor = retain_cursor_;
+  query.limit = k_purged_a_turn;
+  auto page = core_.store->list(query);
+  retained_at_ = now;
+  if (!page) return false;
+  for (const auto& [run, row] : page->rows) {
+    if (!row.closed || row.closed_at > now - keep) continue;
+    if (!row.parent.empty()) {  // a parent may still ask how its child ended
+      const auto parent = core_.store->row({run.tenant, row.parent});
+      if (parent && *parent && !(*parent)->closed) continue;
+    }
+    (void)core_.store->purge(run);  // what can't be removed now is tried again at the next sweep
+  }
+  retain_cursor_ = page->next_cursor;
+  return !retain_cursor_.empty();
+}
+
+}  // namespace perdure::runtime

@@ -1,0 +1,51 @@
+#pragma once
+// What must be done besides runs' own inputs: taking up runs after a start, bringing timers from disk to their shards in
+// time, queues' deadlines, retention, and recovering a failed store. One thread, or turns by hand.
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "runtime/core.h"
+
+namespace perdure::runtime {
+
+class Keeper {
+ public:
+  explicit Keeper(Core& core) : core_(core) {}
+  ~Keeper() { stop(); }
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
+
+  void start_thread();
+  void stop();
+  void poke();
+
+  // Whatever is to be done now; false when there was nothing. `next` tells when there will be.
+  bool turn();
+  TimeMs next() const { return next_; }
+
+ private:
+  void loop();
+  bool recover_store();
+  bool take_up_runs();
+  bool bring_timers(TimeMs now);
+  bool retain(TimeMs now);
+
+  Core& core_;
+  TimeMs next_ = 0;
+  bool taking_up_ = true;                 // runs that were at work when the process started
+  std::optional<storage::Wake> taken_up_;
+  TimeMs retained_at_ = 0;
+  std::string retain_cursor_;
+  TimeMs retry_store_at_ = 0;
+  DurationMs store_back_off_ms_ = 0;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool poked_ = false;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace perdure::runtime
