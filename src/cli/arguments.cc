@@ -1,8 +1,7 @@
 // The only file that knows CLI11: the verb table becomes a parser of it, its exceptions become Results.
-#include <CLI/CLI.hpp>
-
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <list>
 #include <set>
@@ -73,14 +72,14 @@ std::vector<std::string> second_words(std::string_view group) {
 tl::unexpected<Error> unknown(std::string_view what, const std::string& word, const std::vector<std::string>& known,
                               std::string_view help) {
   const std::string near(plan::nearest(word, {known.begin(), known.end()}));
-  const std::string mend = near.empty() ? fmt::format("'{}' lists what there is", help)
-                                        : fmt::format("did you mean '{}'?", near);
+  const std::string mend =
+      near.empty() ? fmt::format("'{}' lists what there is", help) : fmt::format("did you mean '{}'?", near);
   return fail(ErrorCode::invalid, fmt::format("unknown {} '{}'; {}", what, clipped(printable(word), 60), mend));
 }
 
 struct Named {
   const Verb* verb = nullptr;
-  std::vector<std::string> rest;   // words without the verb's own
+  std::vector<std::string> rest;  // words without the verb's own
   std::optional<std::string> help;
 };
 
@@ -177,8 +176,8 @@ Status check_choices(const Verb& verb, const Arguments& arguments) {
     if (flag.choices.empty()) return {};
     for (const std::string& value : arguments.all(flag.name))
       if (std::find(flag.choices.begin(), flag.choices.end(), value) == flag.choices.end())
-        return fail(ErrorCode::invalid, fmt::format("{} is '{}'; choose one of {}", flag.name, clipped(printable(value), 60),
-                                                    fmt::join(flag.choices, ", ")));
+        return fail(ErrorCode::invalid, fmt::format("{} is '{}'; choose one of {}", flag.name,
+                                                    clipped(printable(value), 60), fmt::join(flag.choices, ", ")));
     return {};
   };
   for (const Flag& flag : verb.flags) PERDURE_TRY_VOID(check(flag));
@@ -213,15 +212,11 @@ Result<Parsed> parse_arguments(const std::vector<std::string>& words, std::strin
     for (const Flag& flag : verb.flags) add_flag(app, flag, slots);
     for (const Flag& flag : common_flags()) add_flag(app, flag, slots);
     for (const Positional& positional : verb.positionals) add_positional(app, positional, slots);
-  } catch (const CLI::Error& error) {
-    CHECK(false && "the verb table does not make a parser");
-  }
+  } catch (const CLI::Error& error) { CHECK(false && "the verb table does not make a parser"); }
   try {
     std::vector<std::string> reversed(named.rest.rbegin(), named.rest.rend());  // as CLI11 wants it
     app.parse(reversed);
-  } catch (const CLI::ParseError& error) {
-    return explain(verb, error, app);
-  }
+  } catch (const CLI::ParseError& error) { return explain(verb, error, app); }
   for (Slot& slot : slots) {
     if (slot.is_switch ? slot.on : !slot.values.empty()) parsed.arguments.values[slot.name] = std::move(slot.values);
   }

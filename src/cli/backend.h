@@ -20,14 +20,14 @@ enum class Drive {
 };
 
 struct OpenOptions {
-  std::filesystem::path dir;           // made when it does not exist; empty: a store in memory, for proofs
+  std::filesystem::path dir;  // made when it does not exist; empty: a store in memory, for proofs
   Drive drive = Drive::everything;
-  bool allow_private_addresses = true; // of http steps
+  bool allow_private_addresses = true;  // of http steps
 };
 
 struct Backend {
-  std::string version;                 // "0.1.0"
-  std::string build;                   // how it was built, one line; may be empty
+  std::string version;  // "0.1.0"
+  std::string build;    // how it was built, one line; may be empty
   std::function<Result<std::unique_ptr<engine::Engine>>(const OpenOptions&)> open;
 
   // Offline, on a store no process holds. verify: {"sound": bool, "findings": […], …}; inspect: an object.

@@ -1,14 +1,14 @@
 // The fake engine's parts that need a body, and the command line as a whole on it.
-#include "cli/testing.h"
-
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "base/json.h"
+#include "cli/testing.h"
 #include "cli/verbs.h"
 
 namespace perdure::cli::testing {
@@ -47,7 +47,8 @@ std::vector<engine::HistoryEntry> history_of(std::vector<history::Event> events,
   std::vector<engine::HistoryEntry> entries;
   for (history::Event& event : events) {
     const auto seq = static_cast<std::uint64_t>(entries.size() + 1);
-    entries.push_back({.seq = seq, .at = start + static_cast<TimeMs>(entries.size()) * step_ms, .event = std::move(event)});
+    entries.push_back(
+        {.seq = seq, .at = start + static_cast<TimeMs>(entries.size()) * step_ms, .event = std::move(event)});
   }
   return entries;
 }
@@ -103,7 +104,8 @@ class CommandLine : public ::testing::Test {
   std::vector<h::Event> begun() const {
     return {h::RunStarted{.info = std::make_shared<h::StartInfo>()},
             testing::scheduled(1, node(*script_.plan, "get"), 0, 0),
-            h::ActivityCompleted{.frame = 1, .command = 2, .attempt = 1, .result = Bytes("{}")}, h::StepCompleted{.frame = 1, .kind = {}, .from = h::k_none, .output = {}}};
+            h::ActivityCompleted{.frame = 1, .command = 2, .attempt = 1, .result = Bytes("{}")},
+            h::StepCompleted{.frame = 1, .kind = {}, .from = h::k_none, .output = {}}};
   }
   void completes() {
     std::vector<h::Event> events = begun();
@@ -126,14 +128,21 @@ class CommandLine : public ::testing::Test {
   }
   void waits() {
     std::vector<h::Event> events = begun();
-    events.emplace_back(h::StepStarted{.frame = 1, .node = node(*script_.plan, "ask"), .parent = 0, .index = 1, .role = h::Role::step});
+    events.emplace_back(
+        h::StepStarted{.frame = 1, .node = node(*script_.plan, "ask"), .parent = 0, .index = 1, .role = h::Role::step});
     events.emplace_back(h::ReviewOpened{.frame = 1, .request = {}});
     script_.entries = history_of(std::move(events));
     script_.view.status = "waiting";
     script_.view.closed_at = 0;
     script_.view.waiting_for = {"a review of step ask"};
-    engine::ReviewView review{.run = script_.view.run, .id = "5", .step = "ask", .workflow = "flow", .opened_at = 1'000'000, .deadline = 0,
-                              .request = Value::object({{"data", Value::object({{"text", "hi"}})}}), .approvals = {}};
+    engine::ReviewView review{.run = script_.view.run,
+                              .id = "5",
+                              .step = "ask",
+                              .workflow = "flow",
+                              .opened_at = 1'000'000,
+                              .deadline = 0,
+                              .request = Value::object({{"data", Value::object({{"text", "hi"}})}}),
+                              .approvals = {}};
     script_.view.reviews = {review};
     script_.reviews = {review};
     script_.after_review = {{.seq = 7, .at = 1'007'000, .event = h::RunCompleted{.output = {}}}};
@@ -201,7 +210,8 @@ TEST_F(CommandLine, WaitingRunExitsWithThreeAndSaysHowToAnswer) {
   waits();
   const Ran ran = run_words({"run", file_}, io_, script_);
   EXPECT_EQ(ran.code, 3);
-  EXPECT_NE(ran.err.find("waiting for a review of step ask\n  perdure review approve r1\n"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("waiting for a review of step ask\n  perdure review approve r1\n"), std::string::npos)
+      << ran.err;
 }
 
 TEST_F(CommandLine, InterruptedRunExitsWith130AndSaysHowToResume) {
@@ -209,7 +219,8 @@ TEST_F(CommandLine, InterruptedRunExitsWith130AndSaysHowToResume) {
   io_.interrupt = true;
   const Ran ran = run_words({"run", file_, "--store", dir_.string() + "/it's"}, io_, script_);
   EXPECT_EQ(ran.code, 130);
-  EXPECT_NE(ran.err.find("  perdure resume r1 --store '" + dir_.string() + "/it'\\''s'\n"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("  perdure resume r1 --store '" + dir_.string() + "/it'\\''s'\n"), std::string::npos)
+      << ran.err;
   EXPECT_EQ(script_.shutdowns, 1);
 }
 
@@ -255,7 +266,9 @@ TEST_F(CommandLine, WhatIsRefusedIsAnErrorWithItsCode) {
   io.err_text.clear();
   const Ran ran = run_words({"pause", "r1", "--json"}, io, script_);
   EXPECT_EQ(ran.code, 1);
-  EXPECT_EQ(ran.err, "{\"error\":{\"code\":\"conflict\",\"message\":\"the store is held by process 7; end it first\",\"exit_code\":1}}\n");
+  EXPECT_EQ(ran.err,
+            "{\"error\":{\"code\":\"conflict\",\"message\":\"the store is held by process 7; end it "
+            "first\",\"exit_code\":1}}\n");
 }
 
 TEST_F(CommandLine, CancelIsWellWhenEverythingWasUndone) {
@@ -271,9 +284,16 @@ TEST_F(CommandLine, CancelIsWellWhenEverythingWasUndone) {
 
 TEST_F(CommandLine, LookingOpensTheStoreWithoutDrivingIt) {
   completes();
-  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {"list"}, {"show", "r1"}, {"history", "r1"}, {"history", "r1", "--events"}, {"query", "r1", "eta"}, {"doctor"},
-           {"replay", "r1"}, {"export", "r1"}, {"review", "list"}, {"workflows"}}) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{{"list"},
+                                                                                     {"show", "r1"},
+                                                                                     {"history", "r1"},
+                                                                                     {"history", "r1", "--events"},
+                                                                                     {"query", "r1", "eta"},
+                                                                                     {"doctor"},
+                                                                                     {"replay", "r1"},
+                                                                                     {"export", "r1"},
+                                                                                     {"review", "list"},
+                                                                                     {"workflows"}}) {
     script_.opened.clear();
     FakeIo io = io_;
     const Ran ran = run_words(words, io, script_);
@@ -301,7 +321,10 @@ TEST_F(CommandLine, LookingDoesNotMakeAStore) {
 }
 
 TEST_F(CommandLine, BadInputIsRefusedBeforeAnythingRuns) {
-  struct Case { std::vector<std::string> words; std::string says; };
+  struct Case {
+    std::vector<std::string> words;
+    std::string says;
+  };
   const std::vector<Case> cases = {
       {{"rnu", "x"}, "unknown command 'rnu'; did you mean 'run'?"},
       {{"zzzzzzz"}, "unknown command 'zzzzzzz'; 'perdure --help' lists what there is"},
@@ -361,9 +384,22 @@ TEST_F(CommandLine, EveryVerbHasHelpWithAnExample) {
   EXPECT_NE(io.out_text.find("Exit codes:"), std::string::npos);
 }
 
+TEST(Reference, DocsHaveTheVerbTable) {
+  const std::string path = std::string(PERDURE_SOURCE_DIR) + "/docs/cli.md";
+  std::ostringstream read;
+  read << std::ifstream(path).rdbuf();
+  const std::string mark = "<!-- From here on written by PERDURE_REWRITE=1 cli_test, from the verb table. -->\n";
+  const std::size_t at = read.str().find(mark);
+  ASSERT_NE(at, std::string::npos);
+  const std::string head = read.str().substr(0, at + mark.size());
+  if (std::getenv("PERDURE_REWRITE")) std::ofstream(path) << head << reference_text();
+  else EXPECT_EQ(read.str(), head + reference_text()) << "PERDURE_REWRITE=1 brings docs/cli.md up to date";
+}
+
 TEST_F(CommandLine, ValidateShowsEveryFile) {
   std::ofstream(dir_ / "bad.yaml") << "name: bad\nsteps:\n  - {id: a, cal: shell}\n";
-  const Ran ran = run_words({"validate", file_, (dir_ / "bad.yaml").string(), (dir_ / "none.yaml").string()}, io_, script_);
+  const Ran ran =
+      run_words({"validate", file_, (dir_ / "bad.yaml").string(), (dir_ / "none.yaml").string()}, io_, script_);
   EXPECT_EQ(ran.code, 2);
   EXPECT_NE(ran.out.find("flow.yaml: valid: flow@1\n"), std::string::npos) << ran.out;
   EXPECT_NE(ran.err.find("bad.yaml:3:13: error:"), std::string::npos) << ran.err;

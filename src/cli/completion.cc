@@ -32,7 +32,8 @@ std::vector<std::string> groups() {
   std::vector<std::string> names;
   for (const Verb& verb : verbs())
     if (const auto space = verb.name.find(' '); space != std::string::npos)
-      if (const std::string group = verb.name.substr(0, space); std::find(names.begin(), names.end(), group) == names.end())
+      if (const std::string group = verb.name.substr(0, space);
+          std::find(names.begin(), names.end(), group) == names.end())
         names.push_back(group);
   return names;
 }
@@ -63,8 +64,10 @@ std::string bash_offer(Complete complete) {
     case Complete::file: return "COMPREPLY=($(compgen -f -- \"$cur\"))";
     case Complete::folder: return "COMPREPLY=($(compgen -d -- \"$cur\"))";
     case Complete::run: return "COMPREPLY=($(compgen -W \"$(perdure list --quiet 2>/dev/null)\" -- \"$cur\"))";
-    case Complete::workflow: return "COMPREPLY=($(compgen -W \"$(perdure workflows --quiet 2>/dev/null)\" -- \"$cur\"))";
-    case Complete::pattern: return "COMPREPLY=($(compgen -W \"$(perdure new --list --quiet 2>/dev/null)\" -- \"$cur\"))";
+    case Complete::workflow:
+      return "COMPREPLY=($(compgen -W \"$(perdure workflows --quiet 2>/dev/null)\" -- \"$cur\"))";
+    case Complete::pattern:
+      return "COMPREPLY=($(compgen -W \"$(perdure new --list --quiet 2>/dev/null)\" -- \"$cur\"))";
     case Complete::workload:
     case Complete::nothing: return "COMPREPLY=()";
   }
@@ -82,14 +85,16 @@ std::string bash_script() {
   out += "  case $verb in\n";
   for (const std::string& group : groups())
     out += fmt::format(
-        "    {0})\n      if ((COMP_CWORD == 2)); then\n        COMPREPLY=($(compgen -W {1} -- \"$cur\"))\n        return\n      fi\n"
+        "    {0})\n      if ((COMP_CWORD == 2)); then\n        COMPREPLY=($(compgen -W {1} -- \"$cur\"))\n        "
+        "return\n      fi\n"
         "      verb=\"{0} ${{COMP_WORDS[2]}}\" ;;\n",
         group, quoted(fmt::format("{}", fmt::join(names_below(group), " "))));
   out += "  esac\n  case $prev in\n    --store) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n";
   out += "    --color) COMPREPLY=($(compgen -W 'auto always never' -- \"$cur\")); return ;;\n  esac\n  case $verb in\n";
   for (const Verb& verb : verbs()) {
     if (verb.hidden) continue;
-    out += fmt::format("    {})\n      case $prev in\n", verb.name.find(' ') == std::string::npos ? verb.name : quoted(verb.name));
+    out += fmt::format("    {})\n      case $prev in\n",
+                       verb.name.find(' ') == std::string::npos ? verb.name : quoted(verb.name));
     for (const Flag& flag : verb.flags) {
       if (flag.value.empty()) continue;
       const std::string names = flag.short_name.empty() ? flag.name : flag.short_name + "|" + flag.name;
@@ -99,8 +104,9 @@ std::string bash_script() {
                                                   quoted(fmt::format("{}", fmt::join(flag.choices, " "))));
       out += fmt::format("        {}) {}; return ;;\n", names, offer);
     }
-    out += fmt::format("      esac\n      if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W {} -- \"$cur\")); else {}; fi ;;\n",
-                       quoted(flag_words(verb)), bash_offer(first_complete(verb)));
+    out += fmt::format(
+        "      esac\n      if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W {} -- \"$cur\")); else {}; fi ;;\n",
+        quoted(flag_words(verb)), bash_offer(first_complete(verb)));
   }
   return out + "  esac\n}\ncomplete -o filenames -F _perdure perdure\n";
 }
@@ -132,13 +138,16 @@ std::string zsh_script() {
       "_perdure_workflows() { compadd -- ${(f)\"$(perdure workflows --quiet 2>/dev/null)\"} }\n"
       "_perdure_patterns() { compadd -- ${(f)\"$(perdure new --list --quiet 2>/dev/null)\"} }\n"
       "_perdure() {\n  local -a verbs\n  local verb=$words[2] at=2\n  if ((CURRENT == 2)); then\n    verbs=(\n";
-  for (const std::string& word : names_below("")) out += fmt::format("      {}\n", quoted(word + ":" + zsh_text(summary_of(word))));
+  for (const std::string& word : names_below(""))
+    out += fmt::format("      {}\n", quoted(word + ":" + zsh_text(summary_of(word))));
   out += "    )\n    _describe command verbs\n    return\n  fi\n  case $verb in\n";
   for (const std::string& group : groups()) {
     out += fmt::format("    {0})\n      if ((CURRENT == 3)); then\n        verbs=(\n", group);
     for (const std::string& word : names_below(group))
       out += fmt::format("          {}\n", quoted(word + ":" + zsh_text(summary_of(group + " " + word))));
-    out += fmt::format("        )\n        _describe command verbs\n        return\n      fi\n      verb=\"{} $words[3]\"; at=3 ;;\n", group);
+    out += fmt::format(
+        "        )\n        _describe command verbs\n        return\n      fi\n      verb=\"{} $words[3]\"; at=3 ;;\n",
+        group);
   }
   out += "  esac\n  shift $((at - 1)) words\n  ((CURRENT -= at - 1))\n  case $verb in\n";
   for (const Verb& verb : verbs()) {
@@ -153,7 +162,9 @@ std::string zsh_script() {
     for (const Positional& p : verb.positionals) {
       ++number;
       const std::string place = p.repeated ? "*" : std::to_string(number);
-      out += " \\\n        " + quoted(fmt::format("{}:{}:{}", place, p.name, zsh_value({.name = {}, .value = {}, .help = {}, .complete = p.complete})));
+      out += " \\\n        " +
+             quoted(fmt::format("{}:{}:{}", place, p.name,
+                                zsh_value({.name = {}, .value = {}, .help = {}, .complete = p.complete})));
     }
     out += " ;;\n";
   }
@@ -179,8 +190,10 @@ std::string fish_script() {
     out += fmt::format("complete -c perdure -n __fish_use_subcommand -a {} -d {}\n", word, quoted(summary_of(word)));
   for (const std::string& group : groups())
     for (const std::string& word : names_below(group))
-      out += fmt::format("complete -c perdure -n '__fish_seen_subcommand_from {0}; and not __fish_seen_subcommand_from {1}' -a {2} -d {3}\n",
-                         group, fmt::join(names_below(group), " "), word, quoted(summary_of(group + " " + word)));
+      out += fmt::format(
+          "complete -c perdure -n '__fish_seen_subcommand_from {0}; and not __fish_seen_subcommand_from {1}' -a {2} -d "
+          "{3}\n",
+          group, fmt::join(names_below(group), " "), word, quoted(summary_of(group + " " + word)));
   for (const Verb& verb : verbs()) {
     if (verb.hidden) continue;
     const std::size_t space = verb.name.find(' ');
@@ -189,8 +202,9 @@ std::string fish_script() {
     for (const Flag& flag : all_flags(verb)) {
       out += fmt::format("complete -c perdure -n {} -l {} -d {}", quoted(when), flag.name.substr(2), quoted(flag.help));
       if (!flag.short_name.empty()) out += " -s " + flag.short_name.substr(1);
-      if (!flag.value.empty()) out += flag.choices.empty() ? (fish_offer(flag.complete).empty() ? " -x" : " -r" + fish_offer(flag.complete))
-                                                           : fmt::format(" -x -a {}", quoted(fmt::format("{}", fmt::join(flag.choices, " "))));
+      if (!flag.value.empty())
+        out += flag.choices.empty() ? (fish_offer(flag.complete).empty() ? " -x" : " -r" + fish_offer(flag.complete))
+                                    : fmt::format(" -x -a {}", quoted(fmt::format("{}", fmt::join(flag.choices, " "))));
       out += "\n";
     }
     if (const Complete complete = first_complete(verb); complete != Complete::nothing)

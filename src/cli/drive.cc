@@ -29,7 +29,10 @@ class Feed {
     closed_ = closed_ || progress.closed;
     changed_.notify_one();
   }
-  struct Taken { std::vector<engine::HistoryEntry> entries; bool news = false, closed = false; };
+  struct Taken {
+    std::vector<engine::HistoryEntry> entries;
+    bool news = false, closed = false;
+  };
   Taken take(std::chrono::milliseconds at_most) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, at_most, [&] { return news_; });
@@ -58,7 +61,8 @@ std::optional<DurationMs> usual_duration(engine::Engine& engine, const engine::R
   for (const engine::RunSummary& one : list->runs)
     if (one.closed_at > one.started_at) durations.push_back(one.closed_at - one.started_at);
   if (durations.size() < 2) return std::nullopt;
-  std::nth_element(durations.begin(), durations.begin() + static_cast<std::ptrdiff_t>(durations.size() / 2), durations.end());
+  std::nth_element(durations.begin(), durations.begin() + static_cast<std::ptrdiff_t>(durations.size() / 2),
+                   durations.end());
   return durations[durations.size() / 2];
 }
 
@@ -115,7 +119,10 @@ class Driver {
       if (is_closed(model_->status()) || !is_stuck()) continue;
       if (options_.prompt && model_->outlook().reviews > 0) {
         PERDURE_TRY(answered, prompt());
-        if (answered) { settled = false; continue; }
+        if (answered) {
+          settled = false;
+          continue;
+        }
       }
       return session_.io.interrupted() ? End::interrupted : End::stuck;
     }
@@ -146,7 +153,8 @@ class Driver {
     if (options_.patience == Patience::until_closed) return false;
     if (options_.patience == Patience::until_idle) return true;
     bool timers = false;
-    for (const engine::StepView& step : child.steps) timers = timers || (step.kind == "wait" && step.status == "waiting");
+    for (const engine::StepView& step : child.steps)
+      timers = timers || (step.kind == "wait" && step.status == "waiting");
     return !timers;
   }
 
@@ -218,8 +226,12 @@ class Driver {
   void say_interrupted() {
     const std::string command = fmt::format("perdure resume {}{}", run_.id, session_.store_words());
     if (session_.json) {
-      session_.print(to_json(Value::object({{"type", "RunResult"}, {"run", run_.id}, {"status", "interrupted"},
-                                            {"exit_code", k_exit_interrupted}, {"resume", command}})) + "\n");
+      session_.print(to_json(Value::object({{"type", "RunResult"},
+                                            {"run", run_.id},
+                                            {"status", "interrupted"},
+                                            {"exit_code", k_exit_interrupted},
+                                            {"resume", command}})) +
+                     "\n");
       return;
     }
     session_.io.err(fmt::format("interrupted; the run is kept as it is. To go on:\n  {}\n", command));
@@ -250,10 +262,12 @@ std::string how_to_answer(const Session& session, const engine::RunView& run) {
   if (run.status == "paused") return text + fmt::format("  perdure resume {}{}\n", id, store);
   for (const engine::ReviewView& review : run.reviews) {
     const std::string name = run.reviews.size() > 1 ? " " + printable(review.step) : "";
-    text += fmt::format("  perdure review approve {0}{1}{2}\n  perdure review reject {0}{1}{2} --comment WHY\n", id, name, store);
+    text += fmt::format("  perdure review approve {0}{1}{2}\n  perdure review reject {0}{1}{2} --comment WHY\n", id,
+                        name, store);
   }
   bool listens = false;
-  for (const engine::StepView& step : run.steps) listens = listens || (step.kind == "listen" && step.status == "waiting");
+  for (const engine::StepView& step : run.steps)
+    listens = listens || (step.kind == "listen" && step.status == "waiting");
   if (listens) text += fmt::format("  perdure signal {} NAME --data JSON{}\n", id, store);
   if (run.reviews.empty() && !listens) text += fmt::format("  perdure resume {}{}\n", id, store);
   return text;
@@ -310,10 +324,12 @@ Result<int> drive(Session& session, engine::Engine& engine, const RunKey& run, c
 }
 
 void add_drive_flags(std::vector<Flag>& flags) {
-  flags.push_back({.name = "--until-idle", .value = "", .help = "come back as soon as nothing runs; don't sit out timers"});
-  flags.push_back({.name = "--to-end", .value = "",
-                   .help = "sit out deadlines of signals and reviews too, until the run is over"});
-  flags.push_back({.name = "--quiet", .value = "", .help = "no progress, only the output and errors", .short_name = "-q"});
+  flags.push_back(
+      {.name = "--until-idle", .value = "", .help = "come back as soon as nothing runs; don't sit out timers"});
+  flags.push_back(
+      {.name = "--to-end", .value = "", .help = "sit out deadlines of signals and reviews too, until the run is over"});
+  flags.push_back(
+      {.name = "--quiet", .value = "", .help = "no progress, only the output and errors", .short_name = "-q"});
 }
 
 DriveOptions drive_options(const Session& session) {

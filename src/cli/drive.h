@@ -18,11 +18,11 @@ enum class Patience {
 
 struct DriveOptions {
   Patience patience = Patience::until_stuck;
-  bool prompt = false;        // ask for reviews on the terminal
-  bool quiet = false;         // no progress
-  bool message = false;       // a message was sent: exit code 0 however the run goes on
-  bool stopping = false;      // the run was told to stop: exit code 0 when it ended so, all undone
-  std::uint64_t from_seq = 1; // events before it are folded, not shown
+  bool prompt = false;         // ask for reviews on the terminal
+  bool quiet = false;          // no progress
+  bool message = false;        // a message was sent: exit code 0 however the run goes on
+  bool stopping = false;       // the run was told to stop: exit code 0 when it ended so, all undone
+  std::uint64_t from_seq = 1;  // events before it are folded, not shown
 };
 
 // Shows progress on stderr (or events on stdout with --json) and the end's output on stdout. Gives the exit code.

@@ -59,9 +59,9 @@ Result<Value> typed_value(std::string_view key, const std::string& text, const V
   }
   if (types.empty() && parsed) return *parsed;
   if (text_allowed) return Value(text);
-  return fail(ErrorCode::invalid, fmt::format("input {} is '{}'; the workflow wants {} {}", key, shown(text),
-                                              types.front().find_first_of("aeio") == 0 ? "an" : "a",
-                                              fmt::join(types, " or ")));
+  return fail(ErrorCode::invalid,
+              fmt::format("input {} is '{}'; the workflow wants {} {}", key, shown(text),
+                          types.front().find_first_of("aeio") == 0 ? "an" : "a", fmt::join(types, " or ")));
 }
 
 Result<Value> read_value(Io& io, std::string_view what, const std::string& given) {

@@ -10,7 +10,10 @@ namespace {
 
 Value json(std::string_view text) { return parse_json(text).value(); }
 
-struct Case { std::vector<std::string> given; std::string schema, input, error; };
+struct Case {
+  std::vector<std::string> given;
+  std::string schema, input, error;
+};
 
 TEST(Input, IsReadByTheSchema) {
   const std::string schema =

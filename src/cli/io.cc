@@ -88,7 +88,7 @@ class ProcessIo final : public Io {
   }
 
   void catch_interrupts() override {
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = on_interrupt;
     action.sa_flags = SA_RESETHAND;  // the second one ends the process; the run is safe on disk
     sigemptyset(&action.sa_mask);
@@ -124,7 +124,9 @@ class ProcessIo final : public Io {
 class File {
  public:
   explicit File(int fd) : fd_(fd) {}
-  ~File() { if (fd_ >= 0) ::close(fd_); }
+  ~File() {
+    if (fd_ >= 0) ::close(fd_);
+  }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   int get() const { return fd_; }
@@ -153,10 +155,10 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
   // Non-blocking, so that a FIFO without a writer is refused and not waited for.
   const File file(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
-    if (errno == ENOENT) return fail(ErrorCode::not_found, name + " does not exist; check the path");
+    if (errno == ENOENT) return fail(ErrorCode::invalid, name + " does not exist; check the path");
     return fail(ErrorCode::io, "cannot open " + name + ": " + reason());
   }
-  struct stat info{};
+  struct stat info {};
   if (::fstat(file.get(), &info) != 0) return fail(ErrorCode::io, "cannot read " + name + ": " + reason());
   if (S_ISDIR(info.st_mode)) return fail(ErrorCode::invalid, name + " is a folder; name a file in it");
   const bool pipe = S_ISFIFO(info.st_mode);  // <(command)
@@ -185,7 +187,7 @@ Status write_file(const std::filesystem::path& path, std::string_view bytes, boo
     }
     return write_bytes(file.get(), bytes, name);
   }
-  struct stat info{};
+  struct stat info {};
   const mode_t mode = ::stat(name.c_str(), &info) == 0 ? info.st_mode & 07777 : 0644;
   std::string temporary = name + ".XXXXXX";
   {

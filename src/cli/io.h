@@ -25,9 +25,11 @@ class Io {
   virtual bool out_is_terminal() const = 0;
   virtual bool err_is_terminal() const = 0;
   virtual bool in_is_terminal() const = 0;
-  struct Size { int columns = 80, rows = 24; };
-  virtual Size size() const = 0;                                  // of the terminal behind `err`, now
-  virtual bool output_failed() const = 0;                         // disk full or the like; not a closed pipe
+  struct Size {
+    int columns = 80, rows = 24;
+  };
+  virtual Size size() const = 0;           // of the terminal behind `err`, now
+  virtual bool output_failed() const = 0;  // disk full or the like; not a closed pipe
 
   virtual Result<std::string> read_input(std::size_t limit) = 0;  // stdin to its end
   virtual std::optional<std::string> read_line() = 0;             // none: at the end, or interrupted

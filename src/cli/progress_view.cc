@@ -10,7 +10,10 @@ namespace {
 
 namespace h = history;
 
-struct Glyph { std::string_view unicode, ascii; Style style; };
+struct Glyph {
+  std::string_view unicode, ascii;
+  Style style;
+};
 
 Glyph glyph_of(const StepLine& line, TimeMs now) {
   switch (line.phase) {
@@ -61,8 +64,7 @@ std::string note_of(const StepLine& line, TimeMs now) {
   };
   if (line.phase == StepPhase::retrying)
     add(fmt::format("attempt {} in {}", line.attempt, short_duration(line.next_at - now)));
-  else if (line.attempt > 1)
-    add(fmt::format("attempt {}", line.attempt));
+  else if (line.attempt > 1) add(fmt::format("attempt {}", line.attempt));
   if (line.phase == StepPhase::waiting) {
     add(line.reason);
     if (line.next_at > 0 && line.next_at != k_never) add("until " + format_timestamp(line.next_at).substr(0, 19) + "Z");
@@ -86,7 +88,8 @@ std::string step_text(const StepLine& line, std::size_t name_width, TimeMs now, 
   const std::string note = clipped(note_of(line, now), room - used);
   const bool faded = line.phase == StepPhase::pending || line.phase == StepPhase::skipped;
   const Style note_style = line.phase == StepPhase::failed ? Style::red : Style::dim;
-  std::string text = indent + options.palette(glyph.style, mark) + " " + options.palette(faded ? Style::dim : Style::plain, name);
+  std::string text =
+      indent + options.palette(glyph.style, mark) + " " + options.palette(faded ? Style::dim : Style::plain, name);
   if (!note.empty()) text += "  " + options.palette(note_style, note);
   while (!text.empty() && text.back() == ' ') text.pop_back();
   return text;
@@ -143,8 +146,7 @@ std::vector<std::string> frame(const RunModel& model, TimeMs now, const ViewOpti
   if (display_width(name) + display_width(id) + status.size() + 4 <= room)
     out.push_back(options.palette(Style::bold, name) + "  " + options.palette(Style::dim, id) + "  " +
                   options.palette(style_of(model.status()), status));
-  else
-    out.push_back(clipped(name + "  " + id, room));
+  else out.push_back(clipped(name + "  " + id, room));
 
   const bool over = model.ended_at() > 0;
   const DurationMs elapsed = model.started_at() > 0 ? (over ? model.ended_at() : now) - model.started_at() : 0;
@@ -173,7 +175,8 @@ std::vector<std::string> frame(const RunModel& model, TimeMs now, const ViewOpti
 std::string plain_line(const RunModel& model, const StepLine& line, TimeMs now, const ViewOptions& options) {
   if (line.phase == StepPhase::pending || line.phase == StepPhase::queued) return {};
   std::string what{to_string(line.phase)};
-  if (line.phase == StepPhase::running) what = line.attempt > 1 ? fmt::format("started attempt {}", line.attempt) : "started";
+  if (line.phase == StepPhase::running)
+    what = line.attempt > 1 ? fmt::format("started attempt {}", line.attempt) : "started";
   if (line.phase == StepPhase::retrying)
     what = fmt::format("failed attempt {}, attempt {} in {}", line.attempt > 0 ? line.attempt - 1 : 0, line.attempt,
                        short_duration(line.next_at - now));
@@ -200,7 +203,8 @@ std::string ending(const engine::RunView& run, const ViewOptions& options) {
 
 std::string Redraw::clear(std::size_t columns) {
   std::size_t rows = 0;  // on the screen: a terminal made narrower has wrapped the old lines
-  for (const std::size_t width : drawn_) rows += columns == 0 ? 1 : std::max<std::size_t>(1, (width + columns - 1) / columns);
+  for (const std::size_t width : drawn_)
+    rows += columns == 0 ? 1 : std::max<std::size_t>(1, (width + columns - 1) / columns);
   drawn_.clear();
   if (rows == 0) return {};
   return fmt::format("\x1b[{}A\r\x1b[J", rows);
@@ -213,8 +217,7 @@ std::string Redraw::draw(const std::vector<std::string>& lines, std::size_t colu
     for (std::size_t i = 0; i < line.size(); ++i) {
       if (line[i] == '\x1b')
         while (i < line.size() && line[i] != 'm') ++i;
-      else
-        bare += line[i];
+      else bare += line[i];
     }
     drawn_.push_back(display_width(bare));
     bytes += line + "\n";

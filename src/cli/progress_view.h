@@ -40,7 +40,7 @@ class Redraw {
   void keep() { drawn_.clear(); }          // what was drawn stays; the next frame goes below
 
  private:
-  std::vector<std::size_t> drawn_;         // widths of the lines on the screen
+  std::vector<std::size_t> drawn_;  // widths of the lines on the screen
 };
 
 }  // namespace perdure::cli

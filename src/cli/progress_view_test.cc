@@ -38,18 +38,23 @@ class View : public ::testing::Test {
       if (const std::string text = plain_line(model_, *line, now, options_); !text.empty()) plain_ += text + "\n";
   }
   void start() { at(1'000, h::RunStarted{.info = std::make_shared<h::StartInfo>()}); }
-  void schedule(TimeMs now, h::FrameId frame, std::string_view name, h::FrameId parent, std::uint32_t index = 0, h::Role role = h::Role::step) {
+  void schedule(TimeMs now, h::FrameId frame, std::string_view name, h::FrameId parent, std::uint32_t index = 0,
+                h::Role role = h::Role::step) {
     at(now, testing::scheduled(frame, node(name), parent, index, role));
   }
   void step(TimeMs now, h::FrameId frame, std::string_view name, h::FrameId parent, std::uint32_t index = 0) {
-    at(now, h::StepStarted{.frame = frame, .node = node(name), .parent = parent, .index = index, .role = h::Role::step});
+    at(now,
+       h::StepStarted{.frame = frame, .node = node(name), .parent = parent, .index = index, .role = h::Role::step});
   }
-  void complete(TimeMs now, h::FrameId frame) { at(now, h::StepCompleted{.frame = frame, .kind = {}, .from = h::k_none, .output = {}}); }
+  void complete(TimeMs now, h::FrameId frame) {
+    at(now, h::StepCompleted{.frame = frame, .kind = {}, .from = h::k_none, .output = {}});
+  }
   void fail_attempt(TimeMs now, h::FrameId frame, std::uint32_t attempt) {
     h::Fault fault;
     fault.type = "http.503";
     fault.title = "busy";
-    at(now, h::ActivityFailed{.frame = frame, .command = 0, .attempt = attempt, .fault = std::make_shared<h::Fault>(fault)});
+    at(now,
+       h::ActivityFailed{.frame = frame, .command = 0, .attempt = attempt, .fault = std::make_shared<h::Fault>(fault)});
   }
   std::string drawn(TimeMs now) const {
     std::string text;
@@ -169,7 +174,9 @@ TEST_F(View, MemoryIsBoundedForMillionsOfItems) {
   step(1'000, 2, "chat", 1, 1);
   for (std::uint32_t item = 0; item < 20'000; ++item) {
     model_.apply({.seq = ++seq_, .at = 2'000, .event = testing::scheduled(3, node("chat"), 2, item, h::Role::item)});
-    model_.apply({.seq = ++seq_, .at = 2'000, .event = h::StepCompleted{.frame = 3, .kind = {}, .from = h::k_none, .output = {}}});
+    model_.apply({.seq = ++seq_,
+                  .at = 2'000,
+                  .event = h::StepCompleted{.frame = 3, .kind = {}, .from = h::k_none, .output = {}}});
   }
   EXPECT_LT(model_.lines().size(), 6'000U);
   EXPECT_GT(model_.lines_dropped(), 14'000U);
@@ -197,7 +204,8 @@ TEST_F(View, TimelineHasEachAttemptWithItsTime) {
   at(3'000, h::SignalReceived{.name = "payment", .payload = {}, .sender_key = {}});
   std::string text;
   for (const Mark& mark : model_.marks())
-    text += mark.step + "|" + mark.what + "|" + mark.outcome + "|" + std::to_string(mark.ended_at - mark.started_at) + "|" + mark.detail + "\n";
+    text += mark.step + "|" + mark.what + "|" + mark.outcome + "|" + std::to_string(mark.ended_at - mark.started_at) +
+            "|" + mark.detail + "\n";
   EXPECT_EQ(text,
             "|run|started|0|\n"
             "reserve|attempt 1|failed|400|http.503: busy\n"

@@ -38,7 +38,8 @@ std::string review_text(const engine::ReviewView& review, const Palette& palette
 Result<std::optional<engine::ReviewDecision>> ask_review(Session& session, const engine::ReviewView& review) {
   const Palette palette = session.err_palette();
   session.io.err("\n" + review_text(review, palette));
-  engine::ReviewDecision decision{.review = review.id, .approved = false, .reviewer = session.user(), .comment = {}, .data = {}};
+  engine::ReviewDecision decision{
+      .review = review.id, .approved = false, .reviewer = session.user(), .comment = {}, .data = {}};
   while (true) {
     session.io.err(fmt::format("{}pprove, {}eject, {}dit the data, {}ater? ", palette(Style::bold, "[a]"),
                                palette(Style::bold, "[r]"), palette(Style::bold, "[e]"), palette(Style::bold, "[l]")));

@@ -15,7 +15,8 @@ constexpr std::size_t k_lines_kept_max = 5'000;
 constexpr std::size_t k_frames_max = 20'000'000;  // a larger number is no frame of ours
 
 void append_number(std::string& key, std::uint32_t number) {  // big-endian: bytes order as numbers do
-  for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>((number >> static_cast<unsigned>(shift)) & 0xffU);
+  for (int shift = 24; shift >= 0; shift -= 8)
+    key += static_cast<char>((number >> static_cast<unsigned>(shift)) & 0xffU);
 }
 
 std::string kind_of(const plan::Node& node) {
@@ -264,8 +265,13 @@ void RunModel::close(h::FrameId id, StepPhase phase, TimeMs now, const std::stri
 void RunModel::begin_mark(FrameInfo& info, std::string what, TimeMs now) {
   if (!marks_kept_) return;
   info.mark = marks_.size();
-  marks_.push_back({.started_at = now, .ended_at = 0, .step = info.line->second.path, .what = std::move(what),
-                    .outcome = "running", .detail = {}, .seq = last_seq_});
+  marks_.push_back({.started_at = now,
+                    .ended_at = 0,
+                    .step = info.line->second.path,
+                    .what = std::move(what),
+                    .outcome = "running",
+                    .detail = {},
+                    .seq = last_seq_});
 }
 
 void RunModel::end_mark(FrameInfo& info, std::string_view outcome, std::string detail, TimeMs now) {
@@ -279,8 +285,13 @@ void RunModel::end_mark(FrameInfo& info, std::string_view outcome, std::string d
 
 void RunModel::moment(std::string step, std::string what, std::string_view outcome, std::string detail, TimeMs now) {
   if (!marks_kept_) return;
-  marks_.push_back({.started_at = now, .ended_at = now, .step = std::move(step), .what = std::move(what),
-                    .outcome = std::string(outcome), .detail = std::move(detail), .seq = last_seq_});
+  marks_.push_back({.started_at = now,
+                    .ended_at = now,
+                    .step = std::move(step),
+                    .what = std::move(what),
+                    .outcome = std::string(outcome),
+                    .detail = std::move(detail),
+                    .seq = last_seq_});
 }
 
 void RunModel::end_run(h::RunStatus status, h::FaultPtr fault, TimeMs now) {
@@ -360,7 +371,9 @@ struct RunModel::Fold {
   void operator()(const h::ActivityCompleted& e) const {
     if (FrameInfo* info = m.frame(e.frame)) m.end_mark(*info, "completed", "", now);
   }
-  void operator()(const h::ActivityFailed& e) const { attempt_failed(e.frame, "failed", e.fault ? describe_fault(*e.fault) : ""); }
+  void operator()(const h::ActivityFailed& e) const {
+    attempt_failed(e.frame, "failed", e.fault ? describe_fault(*e.fault) : "");
+  }
   void operator()(const h::ActivityLost& e) const {
     attempt_failed(e.frame, "lost", "the engine stopped while it ran; its outcome is unknown");
   }
@@ -413,7 +426,9 @@ struct RunModel::Fold {
   }
 
   // ---- the run ----
-  void operator()(const h::CancelRequested& e) const { m.moment("", "cancel", "requested", by_words(e.by, e.reason), now); }
+  void operator()(const h::CancelRequested& e) const {
+    m.moment("", "cancel", "requested", by_words(e.by, e.reason), now);
+  }
   void operator()(const h::PauseRequested& e) const {
     m.status_ = h::RunStatus::paused;
     m.moment("", "pause", "requested", by_words(e.by, e.reason), now);

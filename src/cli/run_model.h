@@ -17,33 +17,42 @@
 namespace perdure::cli {
 
 enum class StepPhase : std::uint8_t {
-  pending, running, queued, waiting, retrying, compensating, completed, skipped, failed, cancelled
+  pending,
+  running,
+  queued,
+  waiting,
+  retrying,
+  compensating,
+  completed,
+  skipped,
+  failed,
+  cancelled
 };
 std::string_view to_string(StepPhase phase);
 inline bool is_over(StepPhase phase) { return phase >= StepPhase::completed; }
 
 struct StepLine {
-  std::string path;               // "checkout.charge", "notify[3]"
-  std::string kind;               // of plan::Kind; an activity's own type ("http")
+  std::string path;  // "checkout.charge", "notify[3]"
+  std::string kind;  // of plan::Kind; an activity's own type ("http")
   std::string summary;
-  bool undoing = false;           // it is a compensation
-  bool hidden = false;            // a block that only the loader named; what is in it is shown
-  std::uint32_t depth = 0;        // blocks around it
+  bool undoing = false;     // it is a compensation
+  bool hidden = false;      // a block that only the loader named; what is in it is shown
+  std::uint32_t depth = 0;  // blocks around it
   StepPhase phase = StepPhase::pending;
   std::uint32_t attempt = 0;
   TimeMs started_at = 0, ended_at = 0;  // 0: not yet
-  TimeMs next_at = 0;             // timer or next attempt
-  std::string reason;             // why it failed or is tried again; what it waits for
-  std::string awaited;            // of a step that waits: the signal's name, or the child's run id
+  TimeMs next_at = 0;                   // timer or next attempt
+  std::string reason;                   // why it failed or is tried again; what it waits for
+  std::string awaited;                  // of a step that waits: the signal's name, or the child's run id
 };
 
 // What can bring a run forward.
 struct Outlook {
-  bool moves = false;                    // work is out, or about to be
-  bool timers = false;                   // a wait or a retry will go on by itself
-  std::vector<std::string> signals;      // steps that wait for somebody: names of signals,
-  std::size_t reviews = 0;               // and open reviews
-  std::vector<std::string> children;     // runs it waits for
+  bool moves = false;                 // work is out, or about to be
+  bool timers = false;                // a wait or a retry will go on by itself
+  std::vector<std::string> signals;   // steps that wait for somebody: names of signals,
+  std::size_t reviews = 0;            // and open reviews
+  std::vector<std::string> children;  // runs it waits for
   bool waits_for_somebody() const { return !signals.empty() || reviews > 0; }
 };
 
@@ -70,12 +79,12 @@ class RunModel {
 
   // Lines the last applied event changed; valid until the next.
   const std::vector<const StepLine*>& changed() const { return changed_; }
-  void keep_marks() { marks_kept_ = true; }      // for the timeline; off by default, as they grow with the history
+  void keep_marks() { marks_kept_ = true; }  // for the timeline; off by default, as they grow with the history
   const std::vector<Mark>& marks() const { return marks_; }
   std::size_t lines_dropped() const { return dropped_; }
 
   Outlook outlook() const;
-  history::RunStatus status() const;             // `waiting` when nothing is out
+  history::RunStatus status() const;  // `waiting` when nothing is out
   history::FaultPtr fault() const { return fault_; }
   TimeMs started_at() const { return started_at_; }
   TimeMs ended_at() const { return ended_at_; }
@@ -91,7 +100,7 @@ class RunModel {
   using Lines = std::map<std::string, StepLine>;  // by place in the tree: (node, item) of each block around it
   struct FrameInfo {
     bool live = false;
-    bool iterates = false;       // the head of a foreach, not one of its items
+    bool iterates = false;  // the head of a foreach, not one of its items
     history::NodeId node = history::k_none;
     Lines::iterator line;
     std::size_t mark = SIZE_MAX;
@@ -113,9 +122,9 @@ class RunModel {
   std::shared_ptr<const plan::Plan> plan_;
   std::vector<FrameInfo> frames_;
   Lines lines_;
-  std::deque<std::string> over_;                 // keys of lines that are over, oldest first; some may run again
+  std::deque<std::string> over_;  // keys of lines that are over, oldest first; some may run again
   std::vector<const StepLine*> changed_;
-  std::vector<history::NodeId> undone_by_;       // by compensation node: whose effect it undoes
+  std::vector<history::NodeId> undone_by_;  // by compensation node: whose effect it undoes
   std::vector<bool> leaf_done_;
   std::vector<Mark> marks_;
   bool marks_kept_ = false;

@@ -10,8 +10,7 @@ namespace fs = std::filesystem;
 
 Session::Session(const Backend& the_backend, Io& the_io, Arguments arguments)
     : backend(the_backend), io(the_io), args(std::move(arguments)), json(args.on("--json")) {
-  const std::string locale =
-      io.env("LC_ALL").value_or(io.env("LC_CTYPE").value_or(io.env("LANG").value_or("")));
+  const std::string locale = io.env("LC_ALL").value_or(io.env("LC_CTYPE").value_or(io.env("LANG").value_or("")));
   // "C" and "POSIX" are what minimal containers have; their terminals show UTF-8 all the same only when it is named.
   unicode_ = locale.find("UTF-8") != std::string::npos || locale.find("utf8") != std::string::npos ||
              locale.find("UTF8") != std::string::npos || locale.find("utf-8") != std::string::npos;
@@ -44,8 +43,8 @@ Result<fs::path> Session::store() const {
 std::string Session::store_words() const {
   const auto given = args.text("--store");
   if (!given) return {};
-  const bool plain = given->find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%") ==
-                     std::string::npos;
+  const bool plain = given->find_first_not_of(
+                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%") == std::string::npos;
   if (plain) return " --store " + *given;
   std::string quoted = "'";
   for (const char c : *given) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);

@@ -27,7 +27,9 @@ class OpenEngine {
   explicit OpenEngine(std::unique_ptr<engine::Engine> engine) : engine_(std::move(engine)) {}
   OpenEngine(OpenEngine&&) = default;
   OpenEngine& operator=(OpenEngine&&) = delete;
-  ~OpenEngine() { if (engine_) engine_->shutdown(); }
+  ~OpenEngine() {
+    if (engine_) engine_->shutdown();
+  }
   engine::Engine* operator->() const { return engine_.get(); }
   engine::Engine& operator*() const { return *engine_; }
 
@@ -44,10 +46,10 @@ class Session {
   const Arguments args;
   const bool json;
 
-  Palette out_palette() const;   // colours of stdout
+  Palette out_palette() const;  // colours of stdout
   Palette err_palette() const;
   bool unicode() const { return unicode_; }
-  std::size_t out_width() const; // columns of stdout for tables; 0 when piped: nothing is clipped
+  std::size_t out_width() const;  // columns of stdout for tables; 0 when piped: nothing is clipped
 
   // --store, PERDURE_STORE, $XDG_DATA_HOME/perdure, ~/.local/share/perdure.
   Result<std::filesystem::path> store() const;
@@ -58,11 +60,11 @@ class Session {
   Result<OpenEngine> open_existing(Drive drive) const;
 
   Result<RunKey> run_key(std::string_view id) const;
-  std::string user() const;      // --as, else the login name
+  std::string user() const;  // --as, else the login name
 
   void print(std::string_view text) { io.out(text); }
-  void print_json(const Value& value);   // one line with --json, else indented and harmless to a terminal
-  void say(std::string_view line);       // to people; nothing with --json or --quiet
+  void print_json(const Value& value);  // one line with --json, else indented and harmless to a terminal
+  void say(std::string_view line);      // to people; nothing with --json or --quiet
 
  private:
   bool colored(bool terminal) const;

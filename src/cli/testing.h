@@ -18,7 +18,7 @@ namespace perdure::cli::testing {
 class FakeIo final : public Io {
  public:
   std::string out_text, err_text, stdin_text;
-  std::deque<std::string> lines;      // typed at the terminal
+  std::deque<std::string> lines;  // typed at the terminal
   bool out_tty = false, err_tty = false, in_tty = false;
   std::map<std::string, std::string> variables{{"HOME", "/nowhere"}, {"USER", "ann"}, {"LANG", "C.UTF-8"}};
   TimeMs now = 1'000'000;
@@ -53,18 +53,18 @@ class FakeIo final : public Io {
 // What a run of the fake does, and what was asked of it.
 struct Script {
   std::shared_ptr<const plan::Plan> plan;
-  std::vector<engine::HistoryEntry> entries;   // the whole history, there at once
+  std::vector<engine::HistoryEntry> entries;  // the whole history, there at once
   engine::RunView view;
   std::vector<engine::HistoryEntry> after_review;  // appended when a review is decided, with view_after
   engine::RunView view_after;
   std::vector<engine::ReviewView> reviews;
   std::vector<engine::RunSummary> runs;
-  std::optional<Error> error;                  // of every call that changes something
+  std::optional<Error> error;  // of every call that changes something
 
   std::vector<OpenOptions> opened;
   std::vector<engine::StartRequest> started;
   std::vector<engine::ReviewDecision> decided;
-  std::vector<std::string> did;                // "signal paid {...} key", "cancel ann why", …
+  std::vector<std::string> did;  // "signal paid {...} key", "cancel ann why", …
   int shutdowns = 0;
 };
 
@@ -109,7 +109,9 @@ class FakeEngine final : public engine::Engine {
       if (entry.seq >= from && page.size() < limit) page.push_back(entry);
     return page;
   }
-  Result<engine::RunList> list(const engine::ListRequest&) override { return engine::RunList{.runs = s_.runs, .next_cursor = ""}; }
+  Result<engine::RunList> list(const engine::ListRequest&) override {
+    return engine::RunList{.runs = s_.runs, .next_cursor = ""};
+  }
   Result<Value> query(const RunKey&, const std::string& name) override { return Value::object({{"name", name}}); }
   Result<std::vector<engine::ReviewView>> reviews(const std::string&) override { return s_.reviews; }
   Status signal(const RunKey&, const std::string& name, const Value& payload, const std::string& key) override;
@@ -123,18 +125,28 @@ class FakeEngine final : public engine::Engine {
     return {};
   }
   Status pause(const RunKey&, const std::string& by, const std::string& why) override { return note("pause", by, why); }
-  Status resume(const RunKey&, const std::string& by, const std::string& why) override { return note("resume", by, why); }
-  Status cancel(const RunKey&, const std::string& by, const std::string& why) override { return note("cancel", by, why); }
-  Status terminate(const RunKey&, const std::string& by, const std::string& why) override { return note("terminate", by, why); }
+  Status resume(const RunKey&, const std::string& by, const std::string& why) override {
+    return note("resume", by, why);
+  }
+  Status cancel(const RunKey&, const std::string& by, const std::string& why) override {
+    return note("cancel", by, why);
+  }
+  Status terminate(const RunKey&, const std::string& by, const std::string& why) override {
+    return note("terminate", by, why);
+  }
   Status retry(const RunKey&, const std::string& by, const std::string& why) override { return note("retry", by, why); }
   Result<engine::Started> restart(const engine::RestartRequest& request) override {
     s_.did.push_back("restart " + request.step);
     return engine::Started{.run = s_.view.run};
   }
-  Result<engine::ReplayReport> replay(const RunKey&) override { return engine::ReplayReport{.matches = true, .events = 3, .batches = 2, .differences = {}}; }
+  Result<engine::ReplayReport> replay(const RunKey&) override {
+    return engine::ReplayReport{.matches = true, .events = 3, .batches = 2, .differences = {}};
+  }
   Result<std::string> export_run(const RunKey&) override { return std::string("{}"); }
   Result<RunKey> import_run(const std::string&) override { return s_.view.run; }
-  Result<engine::DoctorReport> doctor() override { return engine::DoctorReport{.clean = true, .runs = 1, .open = 0, .timers = 0, .findings = {}}; }
+  Result<engine::DoctorReport> doctor() override {
+    return engine::DoctorReport{.clean = true, .runs = 1, .open = 0, .timers = 0, .findings = {}};
+  }
   void shutdown() override { ++s_.shutdowns; }
 
  private:
@@ -147,7 +159,10 @@ class FakeEngine final : public engine::Engine {
 };
 
 // One command on the fake.
-struct Ran { int code = -1; std::string out, err; };
+struct Ran {
+  int code = -1;
+  std::string out, err;
+};
 Ran run_words(const std::vector<std::string>& words, FakeIo& io, Script& script);
 Ran run_words(const std::vector<std::string>& words, Script& script);
 
@@ -164,6 +179,7 @@ inline history::ActivityScheduled scheduled(history::FrameId frame, history::Nod
   return event;
 }
 // Numbers the events from 1, `step_ms` apart.
-std::vector<engine::HistoryEntry> history_of(std::vector<history::Event> events, TimeMs start = 1'000'000, DurationMs step_ms = 1'000);
+std::vector<engine::HistoryEntry> history_of(std::vector<history::Event> events, TimeMs start = 1'000'000,
+                                             DurationMs step_ms = 1'000);
 
 }  // namespace perdure::cli::testing

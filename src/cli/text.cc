@@ -15,18 +15,36 @@ std::uint32_t take_code_point(std::string_view& text) {
   const auto first = static_cast<unsigned char>(text[0]);
   std::size_t length = 1;
   std::uint32_t code = first;
-  if (first >= 0xf0 && first < 0xf5) { length = 4; code = first & 0x07U; }
-  else if (first >= 0xe0 && first < 0xf0) { length = 3; code = first & 0x0fU; }
-  else if (first >= 0xc2 && first < 0xe0) { length = 2; code = first & 0x1fU; }
-  else if (first >= 0x80) { text.remove_prefix(1); return k_broken; }
-  if (text.size() < length) { text.remove_prefix(1); return k_broken; }
+  if (first >= 0xf0 && first < 0xf5) {
+    length = 4;
+    code = first & 0x07U;
+  } else if (first >= 0xe0 && first < 0xf0) {
+    length = 3;
+    code = first & 0x0fU;
+  } else if (first >= 0xc2 && first < 0xe0) {
+    length = 2;
+    code = first & 0x1fU;
+  } else if (first >= 0x80) {
+    text.remove_prefix(1);
+    return k_broken;
+  }
+  if (text.size() < length) {
+    text.remove_prefix(1);
+    return k_broken;
+  }
   for (std::size_t i = 1; i < length; ++i) {
     const auto next = static_cast<unsigned char>(text[i]);
-    if ((next & 0xc0U) != 0x80) { text.remove_prefix(1); return k_broken; }
+    if ((next & 0xc0U) != 0x80) {
+      text.remove_prefix(1);
+      return k_broken;
+    }
     code = (code << 6U) | (next & 0x3fU);
   }
   const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-  if (overlong || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) { text.remove_prefix(1); return k_broken; }
+  if (overlong || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
+    text.remove_prefix(1);
+    return k_broken;
+  }
   text.remove_prefix(length);
   return code;
 }
@@ -36,14 +54,16 @@ bool drives_terminal(std::uint32_t c) {
          (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
-struct Range { std::uint32_t first, last; };
+struct Range {
+  std::uint32_t first, last;
+};
 // Combining marks and joiners, by block: enough for alignment, not a Unicode database.
-constexpr Range k_zero_width[] = {{0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x0610, 0x061a},
-                                  {0x064b, 0x065f}, {0x200b, 0x200d}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f},
-                                  {0xfe20, 0xfe2f}};
-constexpr Range k_double_width[] = {{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0x33ff}, {0x3400, 0x4dbf},
-                                    {0x4e00, 0x9fff}, {0xa000, 0xa4cf}, {0xac00, 0xd7a3}, {0xf900, 0xfaff},
-                                    {0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0xffe0, 0xffe6}, {0x1f300, 0x1f64f},
+constexpr Range k_zero_width[] = {{0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd},
+                                  {0x0610, 0x061a}, {0x064b, 0x065f}, {0x200b, 0x200d},
+                                  {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
+constexpr Range k_double_width[] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0x33ff},  {0x3400, 0x4dbf},
+                                    {0x4e00, 0x9fff},   {0xa000, 0xa4cf},   {0xac00, 0xd7a3},  {0xf900, 0xfaff},
+                                    {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},  {0x1f300, 0x1f64f},
                                     {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
 
 template <std::size_t N>

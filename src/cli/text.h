@@ -37,8 +37,8 @@ class Palette {
 struct Table {
   std::vector<std::string> headings = {};
   std::vector<std::vector<std::string>> rows = {};
-  std::vector<bool> right_aligned = {};                    // by column; missing ones are left-aligned
-  std::vector<std::vector<Style>> styles = {};           // by row and column; missing ones are plain
+  std::vector<bool> right_aligned = {};         // by column; missing ones are left-aligned
+  std::vector<std::vector<Style>> styles = {};  // by row and column; missing ones are plain
   std::string render(const Palette& palette, std::size_t width) const;
 };
 

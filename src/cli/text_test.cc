@@ -10,14 +10,21 @@ TEST(Text, PrintableLeavesNothingThatDrivesATerminal) {
   EXPECT_EQ(printable("\x1b[31mred\x07"), "\\x1b[31mred\\x07");
   EXPECT_EQ(printable("a\nb\tc\r"), "a\\nb\\tc\\x0d");
   EXPECT_EQ(printable("a\nb\tc", true), "a\nb\tc");
-  EXPECT_EQ(printable("\xc2\x9b" "31m"), "\\x9b31m") << "the one-byte CSI in UTF-8";
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "31m"),
+            "\\x9b31m")
+      << "the one-byte CSI in UTF-8";
   EXPECT_EQ(printable("\xff\xc3(\xed\xa0\x80"), "\\xff\\xc3(\\xed\\xa0\\x80");
-  EXPECT_EQ(printable("\xe2\x80\xae" "abc"), "\\u202eabc") << "direction override";
+  EXPECT_EQ(printable("\xe2\x80\xae"
+                      "abc"),
+            "\\u202eabc")
+      << "direction override";
   EXPECT_EQ(printable(std::string_view("\0x", 2)), "\\x00x");
 }
 
 TEST(Text, OwnColorsStay) {
-  EXPECT_EQ(printable_with_colors("\x1b[31mred\x1b[0m\n\x1b[2J\x1b]0;t\x07"), "\x1b[31mred\x1b[0m\n\\x1b[2J\\x1b]0;t\\x07");
+  EXPECT_EQ(printable_with_colors("\x1b[31mred\x1b[0m\n\x1b[2J\x1b]0;t\x07"),
+            "\x1b[31mred\x1b[0m\n\\x1b[2J\\x1b]0;t\\x07");
   EXPECT_EQ(printable_with_colors("\x1b["), "\\x1b[");
 }
 

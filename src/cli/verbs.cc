@@ -30,8 +30,8 @@ Result<long long> Arguments::number(std::string_view name, long long fallback, l
   long long number = 0;
   const auto [end, error] = std::from_chars(given->data(), given->data() + given->size(), number);
   if (error != std::errc{} || end != given->data() + given->size() || number < least || number > most)
-    return fail(ErrorCode::invalid, fmt::format("{} is '{}'; give a whole number from {} to {}", name,
-                                                printable(*given), least, most));
+    return fail(ErrorCode::invalid,
+                fmt::format("{} is '{}'; give a whole number from {} to {}", name, printable(*given), least, most));
   return number;
 }
 
@@ -52,10 +52,14 @@ const std::vector<Verb>& verbs() {
 
 const std::vector<Flag>& common_flags() {
   static const std::vector<Flag> flags = {
-      {.name = "--store", .value = "DIR", .help = "where runs are kept (default: PERDURE_STORE, else the user's data folder)",
+      {.name = "--store",
+       .value = "DIR",
+       .help = "where runs are kept (default: PERDURE_STORE, else the user's data folder)",
        .complete = Complete::folder},
       {.name = "--json", .value = "", .help = "print JSON, errors too"},
-      {.name = "--color", .value = "WHEN", .help = "auto, always or never (default auto; NO_COLOR is heeded)",
+      {.name = "--color",
+       .value = "WHEN",
+       .help = "auto, always or never (default auto; NO_COLOR is heeded)",
        .choices = {"auto", "always", "never"}},
   };
   return flags;
@@ -119,21 +123,41 @@ std::string help_text(const Verb& verb) {
   return out;
 }
 
+std::string reference_text() {
+  std::string out;
+  std::string group;
+  for (const Verb& verb : verbs()) {
+    if (verb.hidden) continue;
+    if (verb.group != group) out += fmt::format("\n## {}\n", group = verb.group);
+    out += fmt::format("\n### {}\n\n{}.\n\n```\n{}\n", verb.name, verb.summary, usage_of(verb));
+    std::vector<std::pair<std::string, std::string>> rows;
+    for (const Positional& p : verb.positionals) rows.emplace_back(p.name, p.help);
+    out += columns(rows) + flag_rows(verb.flags) + "```\n";
+    if (!verb.notes.empty()) out += "\n" + verb.notes + "\n";
+    out += "\n```sh\n";
+    for (const Example& example : verb.examples) out += fmt::format("# {}\n{}\n", example.says, example.command);
+    out += "```\n";
+  }
+  return out;
+}
+
 std::string group_text(std::string_view group) {
   std::vector<std::pair<std::string, std::string>> rows;
   for (const Verb& verb : verbs())
     if (verb.name.starts_with(std::string(group) + " ")) rows.emplace_back(verb.name, verb.summary);
-  return fmt::format("Usage:\n  perdure {} COMMAND [flags]\n\nCommands:\n{}\n'perdure {} COMMAND --help' tells more.\n", group,
-                     columns(rows), group);
+  return fmt::format("Usage:\n  perdure {} COMMAND [flags]\n\nCommands:\n{}\n'perdure {} COMMAND --help' tells more.\n",
+                     group, columns(rows), group);
 }
 
 std::string overview_text(std::string_view version) {
   std::string out = fmt::format(
-      "perdure {}: workflows that survive crashes and undo themselves\n\nUsage:\n  perdure COMMAND [arguments] [flags]\n",
+      "perdure {}: workflows that survive crashes and undo themselves\n\nUsage:\n  perdure COMMAND [arguments] "
+      "[flags]\n",
       version);
   std::vector<std::string> groups;
   for (const Verb& verb : verbs())
-    if (!verb.hidden && std::find(groups.begin(), groups.end(), verb.group) == groups.end()) groups.push_back(verb.group);
+    if (!verb.hidden && std::find(groups.begin(), groups.end(), verb.group) == groups.end())
+      groups.push_back(verb.group);
   std::size_t width = 0;
   for (const Verb& verb : verbs())
     if (!verb.hidden) width = std::max(width, verb.name.size());

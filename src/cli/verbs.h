@@ -17,22 +17,24 @@ class Session;
 enum class Complete { nothing, file, folder, run, workflow, pattern, workload };
 
 struct Positional {
-  std::string name;                // "FILE", as help shows it
+  std::string name;  // "FILE", as help shows it
   std::string help;
   bool required = true;
   bool repeated = false;
   Complete complete = Complete::nothing;
 };
 struct Flag {
-  std::string name;                // "--input"
-  std::string value;               // "JSON", as help shows it; empty: a switch
+  std::string name;   // "--input"
+  std::string value;  // "JSON", as help shows it; empty: a switch
   std::string help;
-  std::string short_name = {};     // "-i"
+  std::string short_name = {};  // "-i"
   bool repeated = false;
   Complete complete = Complete::nothing;
   std::vector<std::string> choices = {};
 };
-struct Example { std::string command, says; };
+struct Example {
+  std::string command, says;
+};
 
 // Words and flags as given. Asking for a name the verb does not declare is our bug.
 class Arguments {
@@ -51,33 +53,35 @@ class Arguments {
 using VerbFunction = Result<int> (*)(Session&);
 
 struct Verb {
-  std::string name;                // "review approve" is a verb of the group "review"
-  std::string group;               // heading in the overview
+  std::string name;   // "review approve" is a verb of the group "review"
+  std::string group;  // heading in the overview
   std::string summary;
   std::vector<Positional> positionals = {};
   std::vector<Flag> flags = {};
-  std::string notes = {};          // more help, may be empty
+  std::string notes = {};  // more help, may be empty
   std::vector<Example> examples = {};
   VerbFunction run = nullptr;
-  bool hidden = false;             // for completion scripts
+  bool hidden = false;  // for completion scripts
 };
 
 // In the order of the overview. By family, each in its own file:
-void add_run_verbs(std::vector<Verb>& verbs);        // verbs_run.cc: run, resume
-void add_author_verbs(std::vector<Verb>& verbs);     // verbs_author.cc: validate, plan, graph, fmt, schema, diff, new
-void add_look_verbs(std::vector<Verb>& verbs);       // verbs_look.cc: list, show, history, query
-void add_change_verbs(std::vector<Verb>& verbs);     // verbs_change.cc: signal, update, pause, cancel, terminate, …
-void add_review_verbs(std::vector<Verb>& verbs);     // verbs_review.cc
-void add_store_verbs(std::vector<Verb>& verbs);      // verbs_store.cc: register, workflows, export, …, doctor, store
-void add_other_verbs(std::vector<Verb>& verbs);      // verbs_other.cc: bench, version, completion
+void add_run_verbs(std::vector<Verb>& verbs);     // verbs_run.cc: run, resume
+void add_author_verbs(std::vector<Verb>& verbs);  // verbs_author.cc: validate, plan, graph, fmt, schema, diff, new
+void add_look_verbs(std::vector<Verb>& verbs);    // verbs_look.cc: list, show, history, query
+void add_change_verbs(std::vector<Verb>& verbs);  // verbs_change.cc: signal, update, pause, cancel, terminate, …
+void add_review_verbs(std::vector<Verb>& verbs);  // verbs_review.cc
+void add_store_verbs(std::vector<Verb>& verbs);   // verbs_store.cc: register, workflows, export, …, doctor, store
+void add_other_verbs(std::vector<Verb>& verbs);   // verbs_other.cc: bench, version, completion
 const std::vector<Verb>& verbs();
-const std::vector<Flag>& common_flags();             // of every verb
+const std::vector<Flag>& common_flags();  // of every verb
 const Verb* find_verb(std::string_view name);
 
 // Help, from the table alone.
 std::string overview_text(std::string_view version);
 std::string help_text(const Verb& verb);
-std::string group_text(std::string_view group);      // of "review", "store"
+std::string group_text(std::string_view group);  // of "review", "store"
+
+std::string reference_text();  // Markdown: the second half of docs/cli.md
 
 // Reads the words after the program's name. `help`: asked for it, `text` is what to print.
 struct Parsed {

@@ -21,13 +21,14 @@ Result<int> validate(Session& session) {
       ++errors;
       ++files_with_errors;
       if (session.json)
-        reports.push_back(Value::object({{"file", name}, {"valid", false}, {"error", file.error().message}, {"diagnostics", Value::array()}}));
-      else
-        session.io.err(fmt::format("perdure: error: {}\n", printable(file.error().message)));
+        reports.push_back(Value::object(
+            {{"file", name}, {"valid", false}, {"error", file.error().message}, {"diagnostics", Value::array()}}));
+      else session.io.err(fmt::format("perdure: error: {}\n", printable(file.error().message)));
       continue;
     }
     const loaders::Loaded& loaded = file->loaded;
-    for (const loaders::Diagnostic& d : loaded.diagnostics) errors += d.severity == loaders::Diagnostic::Severity::error ? 1 : 0;
+    for (const loaders::Diagnostic& d : loaded.diagnostics)
+      errors += d.severity == loaders::Diagnostic::Severity::error ? 1 : 0;
     files_with_errors += loaded.ok() ? 0 : 1;
     const std::optional<std::string> missing = loaded.ok() ? loaders::not_available(*loaded.plan) : std::nullopt;
     if (session.json) {
@@ -49,7 +50,8 @@ Result<int> validate(Session& session) {
                               loaded.plan->version.empty() ? "" : "@" + printable(loaded.plan->version)));
     if (missing) session.say(fmt::format("{}: can't be run by this build: {}", printable(name), printable(*missing)));
   }
-  if (session.json) session.print_json(Value::object({{"valid", errors == 0}, {"errors", std::uint64_t{errors}}, {"files", reports}}));
+  if (session.json)
+    session.print_json(Value::object({{"valid", errors == 0}, {"errors", std::uint64_t{errors}}, {"files", reports}}));
   return errors == 0 && files_with_errors == 0 ? k_exit_ok : k_exit_invalid;
 }
 
@@ -59,7 +61,10 @@ void add_author_verbs(std::vector<Verb>& verbs) {
   verbs.push_back({.name = "validate",
                    .group = "Write workflows",
                    .summary = "Check workflow files and show everything that is wrong, with its place",
-                   .positionals = {{.name = "FILE", .help = "workflow files, - for standard input", .repeated = true, .complete = Complete::file}},
+                   .positionals = {{.name = "FILE",
+                                    .help = "workflow files, - for standard input",
+                                    .repeated = true,
+                                    .complete = Complete::file}},
                    .flags = {},
                    .examples = {{"perdure validate flows/*.yaml", "all errors of all files"},
                                 {"perdure validate order.yaml --json", "for an editor or CI"}},

@@ -15,7 +15,8 @@ std::string by(const Session& session) { return session.user(); }
 std::string why(const Session& session) { return session.args.text_or("--reason", ""); }
 
 // A message that is durable now; the run goes on with it here, unless --no-drive.
-Result<int> go_on(Session& session, engine::Engine& engine, const RunKey& key, DriveOptions options, const std::string& did) {
+Result<int> go_on(Session& session, engine::Engine& engine, const RunKey& key, DriveOptions options,
+                  const std::string& did) {
   if (!session.args.on("--no-drive")) {
     session.say(did);
     return drive(session, engine, key, options);
@@ -25,7 +26,11 @@ Result<int> go_on(Session& session, engine::Engine& engine, const RunKey& key, D
   return k_exit_ok;
 }
 
-struct Opened { RunKey key; OpenEngine engine; engine::RunView before; };
+struct Opened {
+  RunKey key;
+  OpenEngine engine;
+  engine::RunView before;
+};
 // With --no-drive, and for what does not let a run go on, nothing is carried out.
 Result<Opened> open_run(Session& session, bool drives) {
   PERDURE_TRY(key, session.run_key(session.args.text_or("RUN", "")));
@@ -116,7 +121,9 @@ Result<int> restart(Session& session) {
     request.plan = std::move(plan);
   }
   const auto step = session.args.text("--from");
-  if (!step) return fail(ErrorCode::invalid, "--from is missing; name the top-level step to start from, as 'perdure show RUN' lists it");
+  if (!step)
+    return fail(ErrorCode::invalid,
+                "--from is missing; name the top-level step to start from, as 'perdure show RUN' lists it");
   if (const auto id = session.args.text("--id")) PERDURE_TRY_VOID(check_id("--id", *id));
   PERDURE_TRY(opened, open_run(session, true));
   request.from = opened.key;
@@ -131,15 +138,24 @@ Result<int> restart(Session& session) {
 const Positional k_run{.name = "RUN", .help = "the run's id", .complete = Complete::run};
 const Flag k_as{.name = "--as", .value = "NAME", .help = "who (default: the login name)"};
 const Flag k_reason{.name = "--reason", .value = "TEXT", .help = "why, kept in the history"};
-const Flag k_no_drive{.name = "--no-drive", .value = "", .help = "record it and come back; 'perdure resume' goes on later"};
-const Flag k_data{.name = "--data", .value = "JSON", .help = "JSON, @FILE, or - for standard input (default null)",
-                  .short_name = "-d", .complete = Complete::file};
+const Flag k_no_drive{
+    .name = "--no-drive", .value = "", .help = "record it and come back; 'perdure resume' goes on later"};
+const Flag k_data{.name = "--data",
+                  .value = "JSON",
+                  .help = "JSON, @FILE, or - for standard input (default null)",
+                  .short_name = "-d",
+                  .complete = Complete::file};
 
 Verb changing(std::string name, std::string summary, std::vector<Positional> positionals, std::vector<Flag> flags,
               std::string notes, std::vector<Example> examples, VerbFunction function, bool drives) {
-  Verb verb{.name = std::move(name), .group = "Change a run", .summary = std::move(summary),
-            .positionals = std::move(positionals), .flags = std::move(flags), .notes = std::move(notes),
-            .examples = std::move(examples), .run = function};
+  Verb verb{.name = std::move(name),
+            .group = "Change a run",
+            .summary = std::move(summary),
+            .positionals = std::move(positionals),
+            .flags = std::move(flags),
+            .notes = std::move(notes),
+            .examples = std::move(examples),
+            .run = function};
   if (drives) {
     verb.flags.push_back(k_no_drive);
     add_drive_flags(verb.flags);
@@ -150,24 +166,26 @@ Verb changing(std::string name, std::string summary, std::vector<Positional> pos
 }  // namespace
 
 void add_change_verbs(std::vector<Verb>& verbs) {
-  const std::string goes_on = "The message is durable before the run goes on with it here; the exit code says that it got through.";
+  const std::string goes_on =
+      "The message is durable before the run goes on with it here; the exit code says that it got through.";
   verbs.push_back(changing(
       "signal", "Send a signal into a run", {k_run, {.name = "NAME", .help = "the signal a listen step waits for"}},
       {k_data, {.name = "--key", .value = "KEY", .help = "the sender's own; the same key is applied once"}}, goes_on,
-      {{"perdure signal order-42 paid --data '{\"sum\": 40}' --key payment-7", "tell a run that it was paid, once"}}, signal,
-      true));
-  verbs.push_back(changing(
-      "update", "Change a run's context by one of its updates, and print the answer",
-      {k_run, {.name = "NAME", .help = "an update the workflow declares"}},
-      {k_data, {.name = "--key", .value = "ID", .help = "the same id is applied once"}},
-      "An argument that the workflow's own check refuses changes nothing and exits with 2.\n" + goes_on,
-      {{"perdure update order-42 set_eta --data '\"friday\"'", "correct what a run knows"}}, update, true));
+      {{"perdure signal order-42 paid --data '{\"sum\": 40}' --key payment-7", "tell a run that it was paid, once"}},
+      signal, true));
+  verbs.push_back(
+      changing("update", "Change a run's context by one of its updates, and print the answer",
+               {k_run, {.name = "NAME", .help = "an update the workflow declares"}},
+               {k_data, {.name = "--key", .value = "ID", .help = "the same id is applied once"}},
+               "An argument that the workflow's own check refuses changes nothing and exits with 2.\n" + goes_on,
+               {{"perdure update order-42 set_eta --data '\"friday\"'", "correct what a run knows"}}, update, true));
   verbs.push_back(changing("pause", "Start nothing more of a run until it is resumed", {k_run}, {k_as, k_reason},
-                           "What is already out comes to its end.", {{"perdure pause order-42 --reason 'bank is down'", "hold a run"}},
-                           pause, false));
+                           "What is already out comes to its end.",
+                           {{"perdure pause order-42 --reason 'bank is down'", "hold a run"}}, pause, false));
   verbs.push_back(changing("cancel", "Stop a run and undo what it has done", {k_run}, {k_as, k_reason},
                            "Stays until the compensations ran, and exits with 0 when all of them did.",
-                           {{"perdure cancel order-42 --reason 'customer changed his mind'", "take an order back"}}, cancel, true));
+                           {{"perdure cancel order-42 --reason 'customer changed his mind'", "take an order back"}},
+                           cancel, true));
   verbs.push_back(changing("terminate", "End a run at once, undoing nothing", {k_run}, {k_as, k_reason}, "",
                            {{"perdure terminate order-42 --reason 'test run'", "the last resort"}}, terminate, false));
   verbs.push_back(changing("retry", "Go on with a failed run from the step that failed", {k_run}, {k_as, k_reason},
@@ -180,7 +198,8 @@ void add_change_verbs(std::vector<Verb>& verbs) {
        {.name = "--plan", .value = "FILE", .help = "a newer version of the workflow", .complete = Complete::file},
        k_as},
       "The results of the steps before it are taken over. The earlier run stays as it is.",
-      {{"perdure restart order-42 --from ship --plan order-v2.yaml", "again from one step, with a corrected file"}}, restart, true));
+      {{"perdure restart order-42 --from ship --plan order-v2.yaml", "again from one step, with a corrected file"}},
+      restart, true));
 }
 
 }  // namespace perdure::cli

@@ -15,7 +15,8 @@ namespace {
 
 Style style_of(const std::string& status) {
   if (status == "completed") return Style::green;
-  if (status == "failed" || status == "timed_out" || status == "compensation_failed" || status == "quarantined") return Style::red;
+  if (status == "failed" || status == "timed_out" || status == "compensation_failed" || status == "quarantined")
+    return Style::red;
   if (status == "running" || status == "pending") return Style::cyan;
   if (status == "skipped") return Style::dim;
   return Style::yellow;
@@ -31,17 +32,19 @@ Result<TimeMs> point_in_time(Session& session, std::string_view flag, TimeMs fal
   if (!given) return fallback;
   if (const auto time = parse_timestamp(*given)) return *time;
   if (const auto ago = parse_duration(*given)) return session.io.now_ms() - *ago;
-  return fail(ErrorCode::invalid, fmt::format("{} is '{}'; give a time (2026-01-02 or 2026-01-02T03:04:05Z) or how long ago (24h)",
-                                              flag, clipped(printable(*given), 60)));
+  return fail(ErrorCode::invalid,
+              fmt::format("{} is '{}'; give a time (2026-01-02 or 2026-01-02T03:04:05Z) or how long ago (24h)", flag,
+                          clipped(printable(*given), 60)));
 }
 
 Result<int> list(Session& session) {
   engine::ListRequest request;
   request.status = session.args.text("--status");
   if (request.status && !history::parse_run_status(*request.status))
-    return fail(ErrorCode::invalid, fmt::format("--status is '{}'; there are pending, running, waiting, paused, completed, failed, "
-                                                "cancelled, terminated, timed_out, compensating, compensation_failed, quarantined",
-                                                clipped(printable(*request.status), 60)));
+    return fail(ErrorCode::invalid,
+                fmt::format("--status is '{}'; there are pending, running, waiting, paused, completed, failed, "
+                            "cancelled, terminated, timed_out, compensating, compensation_failed, quarantined",
+                            clipped(printable(*request.status), 60)));
   request.workflow = session.args.text("--workflow");
   request.parent = session.args.text("--parent");
   request.cursor = session.args.text_or("--cursor", "");
@@ -60,8 +63,8 @@ Result<int> list(Session& session) {
   if (session.json) {
     Value all = Value::array();
     for (const engine::RunSummary& run : runs.runs) all.push_back(to_value(run));
-    session.print_json(Value::object(
-        {{"runs", all}, {"next_cursor", runs.next_cursor.empty() ? Value() : Value(runs.next_cursor)}}));
+    session.print_json(
+        Value::object({{"runs", all}, {"next_cursor", runs.next_cursor.empty() ? Value() : Value(runs.next_cursor)}}));
     return k_exit_ok;
   }
   if (ids_only) {
@@ -72,7 +75,10 @@ Result<int> list(Session& session) {
     session.say("no runs");
     return k_exit_ok;
   }
-  Table table{.headings = {"RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK"}, .rows = {}, .right_aligned = {false, false, false, false, true}, .styles = {}};
+  Table table{.headings = {"RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK"},
+              .rows = {},
+              .right_aligned = {false, false, false, false, true},
+              .styles = {}};
   const TimeMs now = session.io.now_ms();
   for (const engine::RunSummary& run : runs.runs) {
     const TimeMs end = run.closed_at > 0 ? run.closed_at : now;
@@ -109,7 +115,9 @@ Result<int> show(Session& session) {
   if (run.closed_at > 0) out += field(palette, "took", short_duration(run.closed_at - run.started_at));
   else out += field(palette, "progress", fmt::format("{:.0f} %", run.progress * 100));
   out += field(palette, "events", std::to_string(run.events));
-  if (run.error) out += field(palette, "error", describe_fault(*run.error) + (run.error->step.empty() ? "" : " (step " + run.error->step + ")"));
+  if (run.error)
+    out += field(palette, "error",
+                 describe_fault(*run.error) + (run.error->step.empty() ? "" : " (step " + run.error->step + ")"));
   out += field(palette, "compensation", run.compensation);
   for (const Value& entry : run.repair) out += field(palette, "repair", to_json(entry));
   for (const std::string& what : run.waiting_for) out += field(palette, "waiting for", what);
@@ -118,8 +126,10 @@ Result<int> show(Session& session) {
   out += field(palette, "output", short_json(run.output));
   session.print(out);
   if (!run.steps.empty()) {
-    Table table{.headings = {"STEP", "KIND", "STATUS", "ATTEMPT", "TOOK", ""}, .rows = {},
-                .right_aligned = {false, false, false, true, true}, .styles = {}};
+    Table table{.headings = {"STEP", "KIND", "STATUS", "ATTEMPT", "TOOK", ""},
+                .rows = {},
+                .right_aligned = {false, false, false, true, true},
+                .styles = {}};
     const TimeMs now = session.io.now_ms();
     for (const engine::StepView& step : run.steps) {
       const TimeMs end = step.ended_at > 0 ? step.ended_at : run.closed_at > 0 ? run.closed_at : now;
@@ -170,18 +180,23 @@ Result<int> history(Session& session) {
       if (!step.empty()) line.set("step_path", step);
       if (session.json) session.print(to_json(line) + "\n");
       else
-        session.print(fmt::format("{}  {}  {}  {}\n", padded(std::to_string(entry.seq), 6, true), format_timestamp(entry.at),
+        session.print(fmt::format("{}  {}  {}  {}\n", padded(std::to_string(entry.seq), 6, true),
+                                  format_timestamp(entry.at),
                                   palette(Style::bold, padded(history::name_of(entry.event), 22)), printable(step)));
     });
   }
   PERDURE_TRY(done, each_event(*engine, key, 1, limit, [&](const engine::HistoryEntry& entry) { model.apply(entry); }));
-  Table table{.headings = {"AT", "STEP", "WHAT", "OUTCOME", "TOOK", ""}, .rows = {},
-              .right_aligned = {true, false, false, false, true}, .styles = {}};
+  Table table{.headings = {"AT", "STEP", "WHAT", "OUTCOME", "TOOK", ""},
+              .rows = {},
+              .right_aligned = {true, false, false, false, true},
+              .styles = {}};
   for (const Mark& mark : model.marks()) {
     if (mark.seq < first) continue;
     const bool moment = mark.ended_at == mark.started_at;
     table.rows.push_back({"+" + short_duration(mark.started_at - run.started_at), mark.step, mark.what, mark.outcome,
-                          mark.ended_at == 0 ? "" : moment && mark.step.empty() ? "" : short_duration(mark.ended_at - mark.started_at),
+                          mark.ended_at == 0            ? ""
+                          : moment && mark.step.empty() ? ""
+                                                        : short_duration(mark.ended_at - mark.started_at),
                           mark.detail});
     table.styles.push_back({Style::dim, Style::bold, Style::plain, style_of(mark.outcome)});
   }
@@ -207,14 +222,15 @@ void add_look_verbs(std::vector<Verb>& verbs) {
        .group = "Look",
        .summary = "Runs of the store, the latest first",
        .positionals = {},
-       .flags = {{.name = "--status", .value = "STATUS", .help = "only these: running, waiting, failed, …"},
-                 {.name = "--workflow", .value = "NAME", .help = "only of this workflow", .complete = Complete::workflow},
-                 {.name = "--parent", .value = "RUN", .help = "only sub-workflows of this run", .complete = Complete::run},
-                 {.name = "--from", .value = "TIME", .help = "started then or later: a time, or how long ago (24h)"},
-                 {.name = "--until", .value = "TIME", .help = "started before"},
-                 {.name = "--limit", .value = "N", .help = "at most so many (default 100)"},
-                 {.name = "--cursor", .value = "CURSOR", .help = "go on where the last list ended"},
-                 {.name = "--quiet", .value = "", .help = "only the ids", .short_name = "-q"}},
+       .flags =
+           {{.name = "--status", .value = "STATUS", .help = "only these: running, waiting, failed, …"},
+            {.name = "--workflow", .value = "NAME", .help = "only of this workflow", .complete = Complete::workflow},
+            {.name = "--parent", .value = "RUN", .help = "only sub-workflows of this run", .complete = Complete::run},
+            {.name = "--from", .value = "TIME", .help = "started then or later: a time, or how long ago (24h)"},
+            {.name = "--until", .value = "TIME", .help = "started before"},
+            {.name = "--limit", .value = "N", .help = "at most so many (default 100)"},
+            {.name = "--cursor", .value = "CURSOR", .help = "go on where the last list ended"},
+            {.name = "--quiet", .value = "", .help = "only the ids", .short_name = "-q"}},
        .examples = {{"perdure list --status failed --from 24h", "what went wrong since yesterday"},
                     {"perdure list -q --status waiting", "ids for a loop in a script"}},
        .run = list});
@@ -225,17 +241,18 @@ void add_look_verbs(std::vector<Verb>& verbs) {
                    .flags = {},
                    .examples = {{"perdure show order-42", "where it stands"}},
                    .run = show});
-  verbs.push_back({.name = "history",
-                   .group = "Look",
-                   .summary = "What happened in a run: each attempt with its time, or every event",
-                   .positionals = {k_run},
-                   .flags = {{.name = "--events", .value = "", .help = "every event, one a line"},
-                             {.name = "--from", .value = "SEQ", .help = "from this event on"},
-                             {.name = "--limit", .value = "N", .help = "read at most so many events"}},
-                   .notes = "With --json every event is a line with its payloads.",
-                   .examples = {{"perdure history order-42", "the timeline"},
-                                {"perdure history order-42 --json | jq 'select(.type == \"ActivityFailed\")'", "for a program"}},
-                   .run = history});
+  verbs.push_back(
+      {.name = "history",
+       .group = "Look",
+       .summary = "What happened in a run: each attempt with its time, or every event",
+       .positionals = {k_run},
+       .flags = {{.name = "--events", .value = "", .help = "every event, one a line"},
+                 {.name = "--from", .value = "SEQ", .help = "from this event on"},
+                 {.name = "--limit", .value = "N", .help = "read at most so many events"}},
+       .notes = "With --json every event is a line with its payloads.",
+       .examples = {{"perdure history order-42", "the timeline"},
+                    {"perdure history order-42 --json | jq 'select(.type == \"ActivityFailed\")'", "for a program"}},
+       .run = history});
   verbs.push_back({.name = "query",
                    .group = "Look",
                    .summary = "Ask a run one of its workflow's queries",

@@ -36,7 +36,8 @@ Result<int> list(Session& session) {
     session.say("no review is open");
     return k_exit_ok;
   }
-  Table table{.headings = {"RUN", "REVIEW", "WORKFLOW", "OPENED", "DEADLINE"}, .rows = {}, .right_aligned = {}, .styles = {}};
+  Table table{
+      .headings = {"RUN", "REVIEW", "WORKFLOW", "OPENED", "DEADLINE"}, .rows = {}, .right_aligned = {}, .styles = {}};
   for (const engine::ReviewView& review : reviews)
     table.rows.push_back({review.run.id, review.step, review.workflow, format_timestamp(review.opened_at),
                           review.deadline > 0 && review.deadline != k_never ? format_timestamp(review.deadline) : ""});
@@ -60,8 +61,11 @@ Result<int> show(Session& session) {
 
 Result<int> decide(Session& session, bool approved) {
   PERDURE_TRY(key, session.run_key(session.args.text_or("RUN", "")));
-  engine::ReviewDecision decision{.review = session.args.text_or("REVIEW", ""), .approved = approved,
-                                  .reviewer = session.user(), .comment = session.args.text_or("--comment", ""), .data = {}};
+  engine::ReviewDecision decision{.review = session.args.text_or("REVIEW", ""),
+                                  .approved = approved,
+                                  .reviewer = session.user(),
+                                  .comment = session.args.text_or("--comment", ""),
+                                  .data = {}};
   if (const auto data = session.args.text("--data")) {
     PERDURE_TRY(read, read_value(session.io, "--data", *data));
     decision.data = std::move(read);
@@ -87,19 +91,25 @@ Result<int> approve(Session& session) { return decide(session, true); }
 Result<int> reject(Session& session) { return decide(session, false); }
 
 Verb deciding(std::string name, std::string summary, std::vector<Example> examples, VerbFunction function) {
-  Verb verb{.name = std::move(name),
-            .group = "People",
-            .summary = std::move(summary),
-            .positionals = {{.name = "RUN", .help = "the run's id", .complete = Complete::run},
-                            {.name = "REVIEW", .help = "the step's name or the review's id, where a run has several", .required = false}},
-            .flags = {{.name = "--data", .value = "JSON", .help = "the data as you edited it: JSON, @FILE, or -", .short_name = "-d",
-                       .complete = Complete::file},
-                      {.name = "--comment", .value = "TEXT", .help = "kept with the decision"},
-                      {.name = "--as", .value = "NAME", .help = "the reviewer (default: the login name)"},
-                      {.name = "--no-drive", .value = "", .help = "record it and come back; 'perdure resume' goes on later"}},
-            .notes = "The decision is durable before the run goes on with it here; the exit code says that it got through.",
-            .examples = std::move(examples),
-            .run = function};
+  Verb verb{
+      .name = std::move(name),
+      .group = "People",
+      .summary = std::move(summary),
+      .positionals = {{.name = "RUN", .help = "the run's id", .complete = Complete::run},
+                      {.name = "REVIEW",
+                       .help = "the step's name or the review's id, where a run has several",
+                       .required = false}},
+      .flags = {{.name = "--data",
+                 .value = "JSON",
+                 .help = "the data as you edited it: JSON, @FILE, or -",
+                 .short_name = "-d",
+                 .complete = Complete::file},
+                {.name = "--comment", .value = "TEXT", .help = "kept with the decision"},
+                {.name = "--as", .value = "NAME", .help = "the reviewer (default: the login name)"},
+                {.name = "--no-drive", .value = "", .help = "record it and come back; 'perdure resume' goes on later"}},
+      .notes = "The decision is durable before the run goes on with it here; the exit code says that it got through.",
+      .examples = std::move(examples),
+      .run = function};
   add_drive_flags(verb.flags);
   return verb;
 }
@@ -107,8 +117,13 @@ Verb deciding(std::string name, std::string summary, std::vector<Example> exampl
 }  // namespace
 
 void add_review_verbs(std::vector<Verb>& verbs) {
-  verbs.push_back({.name = "review list", .group = "People", .summary = "Reviews that wait for a decision", .positionals = {},
-                   .flags = {}, .examples = {{"perdure review list", "what there is to decide"}}, .run = list});
+  verbs.push_back({.name = "review list",
+                   .group = "People",
+                   .summary = "Reviews that wait for a decision",
+                   .positionals = {},
+                   .flags = {},
+                   .examples = {{"perdure review list", "what there is to decide"}},
+                   .run = list});
   verbs.push_back({.name = "review show",
                    .group = "People",
                    .summary = "What a review proposes",

@@ -21,7 +21,8 @@ bool has_http(const plan::Plan& plan) {
 
 void say_private_addresses(Session& session, const plan::Plan& plan) {
   if (session.args.on("--deny-private") || !has_http(plan)) return;
-  session.say(session.err_palette()(Style::dim, "http steps may reach private addresses here; --deny-private refuses them"));
+  session.say(
+      session.err_palette()(Style::dim, "http steps may reach private addresses here; --deny-private refuses them"));
 }
 
 Result<int> run(Session& session) {
@@ -66,7 +67,8 @@ Result<int> run(Session& session) {
   session.io.catch_interrupts();
   PERDURE_TRY(started, engine->start(std::move(request)));
   say_private_addresses(session, *plan);
-  if (started.existed) session.say(fmt::format("run {} exists already, with the same input; going on with it", started.run.id));
+  if (started.existed)
+    session.say(fmt::format("run {} exists already, with the same input; going on with it", started.run.id));
   else if (!session.io.err_is_terminal()) session.say(fmt::format("run {} started", started.run.id));
   return drive(session, *engine, started.run, drive_options(session));
 }
@@ -90,41 +92,53 @@ Result<int> resume(Session& session) {
 }  // namespace
 
 void add_run_verbs(std::vector<Verb>& verbs) {
-  Verb run_verb{
-      .name = "run",
-      .group = "Run",
-      .summary = "Run a workflow, from a file or by the name it is registered under",
-      .positionals = {{.name = "WORKFLOW", .help = "a YAML file, - for standard input, or NAME[@VERSION]", .complete = Complete::file}},
-      .flags = {{.name = "--input", .value = "INPUT",
-                 .help = "JSON, @FILE, - for standard input, or key=value by the input schema",
-                 .short_name = "-i", .repeated = true, .complete = Complete::file},
-                {.name = "--id", .value = "ID", .help = "the run's id; starting it again with the same input is the same run"},
-                {.name = "--tag", .value = "TAG", .help = "kept with the run", .repeated = true},
-                {.name = "--as", .value = "NAME", .help = "who starts it and answers reviews (default: the login name)"},
-                {.name = "--deny-private", .value = "",
-                 .help = "refuse http to private and loopback addresses, which is allowed here by default"}},
-      .notes =
-          "Progress goes to stderr, the output to stdout as JSON; with --json every event is a line on stdout, the last one\n"
-          "the result. On a terminal, reviews are put to you. Without one, the command comes back with exit code 3 when\n"
-          "only a signal or a decision can bring the run forward. Ctrl-C leaves the run as it is: 'perdure resume' goes on.\n"
-          "Keep secrets out of the arguments: use --input @FILE or --input -.",
-      .examples = {{"perdure run examples/hello.yaml", "run a file"},
-                   {"perdure run order.yaml --id order-42 --input order_id=42 --input express=true", "an id and an input of one's own"},
-                   {"perdure run order.yaml --input @order.json --json | jq .type", "events for a program"}},
-      .run = run};
+  Verb run_verb{.name = "run",
+                .group = "Run",
+                .summary = "Run a workflow, from a file or by the name it is registered under",
+                .positionals = {{.name = "WORKFLOW",
+                                 .help = "a YAML file, - for standard input, or NAME[@VERSION]",
+                                 .complete = Complete::file}},
+                .flags = {{.name = "--input",
+                           .value = "INPUT",
+                           .help = "JSON, @FILE, - for standard input, or key=value by the input schema",
+                           .short_name = "-i",
+                           .repeated = true,
+                           .complete = Complete::file},
+                          {.name = "--id",
+                           .value = "ID",
+                           .help = "the run's id; starting it again with the same input is the same run"},
+                          {.name = "--tag", .value = "TAG", .help = "kept with the run", .repeated = true},
+                          {.name = "--as",
+                           .value = "NAME",
+                           .help = "who starts it and answers reviews (default: the login name)"},
+                          {.name = "--deny-private",
+                           .value = "",
+                           .help = "refuse http to private and loopback addresses, which is allowed here by default"}},
+                .notes =
+                    "Progress goes to stderr, the output to stdout as JSON; with --json every event is a line on "
+                    "stdout, the last one\n"
+                    "the result. On a terminal, reviews are put to you. Without one, the command comes back with exit "
+                    "code 3 when\n"
+                    "only a signal or a decision can bring the run forward. Ctrl-C leaves the run as it is: 'perdure "
+                    "resume' goes on.\n"
+                    "Keep secrets out of the arguments: use --input @FILE or --input -.",
+                .examples = {{"perdure run examples/hello.yaml", "run a file"},
+                             {"perdure run order.yaml --id order-42 --input order_id=42 --input express=true",
+                              "an id and an input of one's own"},
+                             {"perdure run order.yaml --input @order.json --json | jq .type", "events for a program"}},
+                .run = run};
   add_drive_flags(run_verb.flags);
   verbs.push_back(std::move(run_verb));
 
-  Verb resume_verb{
-      .name = "resume",
-      .group = "Run",
-      .summary = "Go on with a run that was interrupted, paused or waiting",
-      .positionals = {{.name = "RUN", .help = "the run's id", .complete = Complete::run}},
-      .flags = {{.name = "--as", .value = "NAME", .help = "who (default: the login name)"},
-                {.name = "--reason", .value = "TEXT", .help = "why, kept in the history of a paused run"}},
-      .notes = "A run that is over is shown with its result and exit code; nothing is done again.",
-      .examples = {{"perdure resume order-42", "after Ctrl-C or a crash"}},
-      .run = resume};
+  Verb resume_verb{.name = "resume",
+                   .group = "Run",
+                   .summary = "Go on with a run that was interrupted, paused or waiting",
+                   .positionals = {{.name = "RUN", .help = "the run's id", .complete = Complete::run}},
+                   .flags = {{.name = "--as", .value = "NAME", .help = "who (default: the login name)"},
+                             {.name = "--reason", .value = "TEXT", .help = "why, kept in the history of a paused run"}},
+                   .notes = "A run that is over is shown with its result and exit code; nothing is done again.",
+                   .examples = {{"perdure resume order-42", "after Ctrl-C or a crash"}},
+                   .run = resume};
   add_drive_flags(resume_verb.flags);
   verbs.push_back(std::move(resume_verb));
 }

@@ -22,8 +22,10 @@ Result<int> register_files(Session& session) {
   for (const auto& plan : plans) {
     PERDURE_TRY(info, engine->register_workflow(plan));
     if (session.json) session.print_json(to_value(info));
-    else session.print(fmt::format("{}{}  {}\n", printable(info.name), info.version.empty() ? "" : "@" + printable(info.version),
-                                   info.plan_hash.substr(0, 12)));
+    else
+      session.print(fmt::format("{}{}  {}\n", printable(info.name),
+                                info.version.empty() ? "" : "@" + printable(info.version),
+                                info.plan_hash.substr(0, 12)));
   }
   return k_exit_ok;
 }
@@ -62,8 +64,8 @@ int print_replay(Session& session, const engine::ReplayReport& report, const std
   if (session.json) {
     session.print_json(to_value(report));
   } else if (report.matches) {
-    session.print(fmt::format("{}: {} events in {} batches replay to the same state and the same decisions\n", printable(name),
-                              report.events, report.batches));
+    session.print(fmt::format("{}: {} events in {} batches replay to the same state and the same decisions\n",
+                              printable(name), report.events, report.batches));
   } else {
     session.print(fmt::format("{}: the replay differs\n", printable(name)));
     for (const std::string& difference : report.differences) session.print("  " + printable(difference) + "\n");
@@ -142,11 +144,14 @@ Result<fs::path> existing_store(Session& session) {
   PERDURE_TRY(dir, session.store());
   std::error_code ignored;
   if (!fs::is_directory(dir, ignored))
-    return fail(ErrorCode::not_found, fmt::format("there is no store at {}; --store DIR names another", printable(dir.string())));
+    return fail(ErrorCode::not_found,
+                fmt::format("there is no store at {}; --store DIR names another", printable(dir.string())));
   return dir;
 }
 
-std::string scalar_text(const Value& value) { return value.is_string() ? std::string(value.as_string()) : to_json(value); }
+std::string scalar_text(const Value& value) {
+  return value.is_string() ? std::string(value.as_string()) : to_json(value);
+}
 
 // An object of the store's tools, for people: a line a member, lists indented.
 void print_object(Session& session, const Value& object) {
@@ -185,24 +190,27 @@ Result<int> store_backup(Session& session) {
   std::error_code ignored;
   if (target.empty()) return fail(ErrorCode::invalid, "DIR is empty; name a folder that does not exist yet");
   if (fs::exists(target, ignored) && !fs::is_empty(target, ignored))
-    return fail(ErrorCode::conflict, fmt::format("{} exists and is not empty; name a new folder", printable(target.string())));
+    return fail(ErrorCode::conflict,
+                fmt::format("{} exists and is not empty; name a new folder", printable(target.string())));
   PERDURE_TRY_VOID(session.backend.backup_store(dir, target));
   if (session.json) session.print_json(Value::object({{"backup", target.string()}}));
-  session.say(fmt::format("backed up to {}; --store {} reads it", printable(target.string()), printable(target.string())));
+  session.say(
+      fmt::format("backed up to {}; --store {} reads it", printable(target.string()), printable(target.string())));
   return k_exit_ok;
 }
 
 }  // namespace
 
 void add_store_verbs(std::vector<Verb>& verbs) {
-  verbs.push_back({.name = "register",
-                   .group = "Workflows",
-                   .summary = "Keep a workflow in the store, so that it runs by name and as a sub-workflow",
-                   .positionals = {{.name = "FILE", .help = "workflow files", .repeated = true, .complete = Complete::file}},
-                   .flags = {},
-                   .notes = "The same content again changes nothing; other content wants another version.",
-                   .examples = {{"perdure register order.yaml && perdure run order", "register, then run by name"}},
-                   .run = register_files});
+  verbs.push_back(
+      {.name = "register",
+       .group = "Workflows",
+       .summary = "Keep a workflow in the store, so that it runs by name and as a sub-workflow",
+       .positionals = {{.name = "FILE", .help = "workflow files", .repeated = true, .complete = Complete::file}},
+       .flags = {},
+       .notes = "The same content again changes nothing; other content wants another version.",
+       .examples = {{"perdure register order.yaml && perdure run order", "register, then run by name"}},
+       .run = register_files});
   verbs.push_back({.name = "workflows",
                    .group = "Workflows",
                    .summary = "Workflows that are registered, with their versions",
@@ -210,31 +218,37 @@ void add_store_verbs(std::vector<Verb>& verbs) {
                    .flags = {{.name = "--quiet", .value = "", .help = "only the names", .short_name = "-q"}},
                    .examples = {{"perdure workflows", "what runs by name"}},
                    .run = workflows});
-  verbs.push_back({.name = "replay",
-                   .group = "Proof and transport",
-                   .summary = "Prove that a run's history gives its state and its decisions again",
-                   .positionals = {{.name = "RUN", .help = "a run's id, or an exported file", .complete = Complete::run}},
-                   .flags = {},
-                   .notes = "An exported file is replayed offline, without a store.",
-                   .examples = {{"perdure replay order-42", "of a run in the store"},
-                                {"perdure replay ./order-42.json", "of an exported one"}},
-                   .run = replay});
+  verbs.push_back(
+      {.name = "replay",
+       .group = "Proof and transport",
+       .summary = "Prove that a run's history gives its state and its decisions again",
+       .positionals = {{.name = "RUN", .help = "a run's id, or an exported file", .complete = Complete::run}},
+       .flags = {},
+       .notes = "An exported file is replayed offline, without a store.",
+       .examples = {{"perdure replay order-42", "of a run in the store"},
+                    {"perdure replay ./order-42.json", "of an exported one"}},
+       .run = replay});
   verbs.push_back({.name = "export",
                    .group = "Proof and transport",
                    .summary = "Write a run with its plan and history as one JSON document",
                    .positionals = {{.name = "RUN", .help = "the run's id", .complete = Complete::run}},
-                   .flags = {{.name = "--output", .value = "FILE", .help = "where to (default: stdout)", .short_name = "-o", .complete = Complete::file},
+                   .flags = {{.name = "--output",
+                              .value = "FILE",
+                              .help = "where to (default: stdout)",
+                              .short_name = "-o",
+                              .complete = Complete::file},
                              {.name = "--force", .value = "", .help = "replace an existing file"}},
                    .examples = {{"perdure export order-42 -o order-42.json", "to keep or to send"}},
                    .run = export_run});
-  verbs.push_back({.name = "import",
-                   .group = "Proof and transport",
-                   .summary = "Take an exported run into the store",
-                   .positionals = {{.name = "FILE", .help = "an exported run, - for standard input", .complete = Complete::file}},
-                   .flags = {},
-                   .notes = "A run of that id must not exist yet. Nothing of it is carried out until 'perdure resume'.",
-                   .examples = {{"perdure import order-42.json", "from another machine"}},
-                   .run = import_run});
+  verbs.push_back(
+      {.name = "import",
+       .group = "Proof and transport",
+       .summary = "Take an exported run into the store",
+       .positionals = {{.name = "FILE", .help = "an exported run, - for standard input", .complete = Complete::file}},
+       .flags = {},
+       .notes = "A run of that id must not exist yet. Nothing of it is carried out until 'perdure resume'.",
+       .examples = {{"perdure import order-42.json", "from another machine"}},
+       .run = import_run});
   verbs.push_back({.name = "doctor",
                    .group = "Proof and transport",
                    .summary = "Check that no run is orphaned, no timer lost, no history broken",
@@ -242,16 +256,28 @@ void add_store_verbs(std::vector<Verb>& verbs) {
                    .flags = {},
                    .examples = {{"perdure doctor", "after an accident"}},
                    .run = doctor});
-  verbs.push_back({.name = "store verify", .group = "Proof and transport", .summary = "Read every byte of a store and check it",
-                   .positionals = {}, .flags = {}, .examples = {{"perdure store verify --store /backups/monday", "is a backup whole?"}},
+  verbs.push_back({.name = "store verify",
+                   .group = "Proof and transport",
+                   .summary = "Read every byte of a store and check it",
+                   .positionals = {},
+                   .flags = {},
+                   .examples = {{"perdure store verify --store /backups/monday", "is a backup whole?"}},
                    .run = store_verify});
-  verbs.push_back({.name = "store inspect", .group = "Proof and transport", .summary = "What a store consists of: sizes, counts, format",
-                   .positionals = {}, .flags = {}, .examples = {{"perdure store inspect --json", "for a monitor"}},
+  verbs.push_back({.name = "store inspect",
+                   .group = "Proof and transport",
+                   .summary = "What a store consists of: sizes, counts, format",
+                   .positionals = {},
+                   .flags = {},
+                   .examples = {{"perdure store inspect --json", "for a monitor"}},
                    .run = store_inspect});
-  verbs.push_back({.name = "store backup", .group = "Proof and transport", .summary = "Copy a store to a new folder",
-                   .positionals = {{.name = "DIR", .help = "a folder that does not exist yet", .complete = Complete::folder}},
-                   .flags = {}, .examples = {{"perdure store backup /backups/monday", "a copy that opens as a store"}},
-                   .run = store_backup});
+  verbs.push_back(
+      {.name = "store backup",
+       .group = "Proof and transport",
+       .summary = "Copy a store to a new folder",
+       .positionals = {{.name = "DIR", .help = "a folder that does not exist yet", .complete = Complete::folder}},
+       .flags = {},
+       .examples = {{"perdure store backup /backups/monday", "a copy that opens as a store"}},
+       .run = store_backup});
 }
 
 }  // namespace perdure::cli

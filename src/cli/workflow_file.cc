@@ -11,14 +11,8 @@ namespace perdure::cli {
 
 Result<WorkflowFile> load_file(Session& session, const std::string& name) {
   WorkflowFile file{.name = name, .text = {}, .loaded = {}};
-  Result<std::string> text = name == "-" ? session.io.read_input(k_file_bytes_max) : read_file(name);
-  if (!text) {
-    // A path that leads nowhere is the caller's mistake.
-    Error error = std::move(text).error();
-    if (error.code == ErrorCode::not_found) error.code = ErrorCode::invalid;
-    return tl::unexpected(std::move(error));
-  }
-  file.text = std::move(*text);
+  PERDURE_TRY(text, name == "-" ? session.io.read_input(k_file_bytes_max) : read_file(name));
+  file.text = std::move(text);
   file.loaded = loaders::load_native(file.text, name == "-" ? "stdin" : name);
   return file;
 }
@@ -61,10 +55,8 @@ Result<std::shared_ptr<const plan::Plan>> registered_plan(engine::Engine& engine
     for (const engine::WorkflowInfo& info : *known) names.push_back(info.name);
   const std::string near(plan::nearest(name, names));
   std::string mend = "'perdure workflows' lists what is registered, a file is named by its path";
-  if (std::find(names.begin(), names.end(), name) != names.end())
-    mend = "'perdure workflows' lists its versions";
-  else if (!near.empty())
-    mend = fmt::format("did you mean '{}'?", near);
+  if (std::find(names.begin(), names.end(), name) != names.end()) mend = "'perdure workflows' lists its versions";
+  else if (!near.empty()) mend = fmt::format("did you mean '{}'?", near);
   return fail(ErrorCode::invalid, fmt::format("no workflow '{}' is registered, and no file has this name; {}",
                                               clipped(printable(word), 80), mend));
 }

@@ -10,7 +10,7 @@
 namespace perdure::cli {
 
 struct WorkflowFile {
-  std::string name;                // as given, "-" for standard input
+  std::string name;  // as given, "-" for standard input
   std::string text;
   loaders::Loaded loaded;
 };
