@@ -23,7 +23,7 @@ Result<std::uint64_t> read_applied(const Tables& tables, const std::string& dir)
 
 // The latest start time in the tables.
 Result<TimeMs> read_newest_start(const Tables& tables) {
-  const auto cursor = tables.seek(Space::data, "e", true);  // behind every chunk
+  const auto cursor = tables.seek(Space::data, "e", true);  // behind the first series
   PERDURE_TRY_VOID(cursor->status());
   if (!cursor->valid()) return TimeMs{0};
   const auto key = parse_chunk_key(cursor->key());

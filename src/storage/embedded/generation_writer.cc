@@ -39,13 +39,13 @@ class Planner {
     }
     RunHead head = *run.head;
     const bool fresh = !run.below && head.started_at > fresh_after_;
-    newest_ = std::max(newest_, head.started_at);
     PERDURE_TRY(first, compact(key, run, head));
     add_chunks(key, run, head, first, fresh);
+    if (fresh) newest_ = std::max(newest_, head.started_at);
     if (run.row)
-      put(fresh ? Lane::fresh_rows : Lane::late, {row_key(head.started_at, key), DataRow::What::row, &run, 0, 0});
+      put(fresh ? Lane::fresh_rows : Lane::late_rows, {row_key(head.started_at, key), DataRow::What::row, &run, 0, 0});
     if (run.snapshot)
-      put(fresh ? Lane::fresh_snapshots : Lane::late,
+      put(fresh ? Lane::fresh_snapshots : Lane::late_snapshots,
           {snapshot_key(head.started_at, key), DataRow::What::snapshot, &run, 0, 0});
     if (is_listed_wake(head)) out_.wakes.emplace_back(wake_key(head.wake, key), true);
     out_.heads.emplace_back(&key, head);
@@ -78,14 +78,32 @@ class Planner {
   void put(Lane lane, DataRow row) { out_.lanes[static_cast<std::size_t>(lane)].push_back(std::move(row)); }
 
   Status erase_run(const RunKey& key, const RunHead& below) {
-    put(Lane::late, {row_key(below.started_at, key), DataRow::What::erase, nullptr, 0, 0});
+    put(Lane::late_rows, {row_key(below.started_at, key), DataRow::What::erase, nullptr, 0, 0});
     if (below.snapshot_seq > 0)
-      put(Lane::late, {snapshot_key(below.started_at, key), DataRow::What::erase, nullptr, 0, 0});
-    const std::string prefix = chunk_prefix(below.started_at, key);
-    const auto cursor = tables_.seek(Space::data, chunk_key(below.started_at, key, below.oldest_seq));
-    for (; cursor->valid() && cursor->key().starts_with(prefix); cursor->next())
-      put(Lane::late, {std::string(cursor->key()), DataRow::What::erase, nullptr, 0, 0});
-    return cursor->status();
+      put(Lane::late_snapshots, {snapshot_key(below.started_at, key), DataRow::What::erase, nullptr, 0, 0});
+    return for_each_chunk(key, below, [&](std::string_view chunk, std::uint64_t) {
+      erase_chunk(std::string(chunk));
+      return true;
+    });
+  }
+
+  void erase_chunk(std::string chunk) {
+    const Lane lane = chunk.front() == static_cast<char>(Series::first) ? Lane::gone_chunks : Lane::later_chunks;
+    put(lane, {std::move(chunk), DataRow::What::erase, nullptr, 0, 0});
+  }
+
+  // The run's chunks in the tables, in order, until `visit(key, first_seq)` says false.
+  template <class Visit>
+  Status for_each_chunk(const RunKey& key, const RunHead& head, const Visit& visit) {
+    for (const Series series : k_series) {
+      const std::string prefix = chunk_prefix(series, head.started_at, key);
+      const auto cursor = tables_.seek(Space::data, chunk_key(series, head.started_at, key, head.oldest_seq));
+      for (; cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
+        if (!visit(cursor->key(), from_big_endian(cursor->key().substr(prefix.size())))) return {};
+      }
+      PERDURE_TRY_VOID(cursor->status());
+    }
+    return {};
   }
 
   // Drops what the newest snapshot covers once it is long enough; returns the first batch of this generation to keep.
@@ -95,20 +113,19 @@ class Planner {
       return std::size_t{0};
     if (run.below && !run.covers) {
       // A chunk may go when the next one begins at or before the first event that is needed.
-      const std::string prefix = chunk_prefix(head.started_at, key);
-      const auto cursor = tables_.seek(Space::data, chunk_key(head.started_at, key, head.oldest_seq));
       std::optional<std::string> previous;
-      const auto drop = [&] { put(Lane::late, {std::move(*previous), DataRow::What::erase, nullptr, 0, 0}); };
-      for (; cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
-        const std::uint64_t first_seq = from_big_endian(cursor->key().substr(prefix.size()));
-        if (first_seq > head.snapshot_seq + 1) break;
-        if (previous) drop();
-        previous = std::string(cursor->key());
-        head.oldest_seq = first_seq;
-      }
-      PERDURE_TRY_VOID(cursor->status());
+      std::uint64_t oldest = head.oldest_seq;
+      const auto visit = [&](std::string_view chunk, std::uint64_t first_seq) {
+        if (first_seq > head.snapshot_seq + 1) return false;
+        if (previous) erase_chunk(std::move(*previous));
+        previous = std::string(chunk);
+        oldest = first_seq;
+        return true;
+      };
+      PERDURE_TRY_VOID(for_each_chunk(key, head, visit));
+      head.oldest_seq = oldest;
       if (head.snapshot_seq < run.below->last_seq) return std::size_t{0};
-      if (previous) drop();
+      if (previous) erase_chunk(std::move(*previous));
       head.oldest_seq = run.below->last_seq + 1;
     }
     const auto keep = first_holding(run.batches, head.snapshot_seq + 1);
@@ -121,8 +138,8 @@ class Planner {
     for (std::size_t at = begin; at < run.batches.size(); ++at) {
       bytes += run.batches[at].batch.size();
       if (bytes < k_chunk_bytes && at + 1 < run.batches.size()) continue;
-      put(fresh ? Lane::fresh_chunks : Lane::late,
-          {chunk_key(head.started_at, key, run.batches[begin].first_seq), DataRow::What::chunk, &run, begin, at + 1});
+      put(fresh ? Lane::fresh_chunks : Lane::later_chunks,
+          {chunk_key(fresh ? Series::first : Series::later, head.started_at, key, run.batches[begin].first_seq), DataRow::What::chunk, &run, begin, at + 1});
       begin = at + 1;
       bytes = 0;
     }

@@ -54,23 +54,36 @@ EmbeddedStore::RunView EmbeddedStore::view(const RunKey& run, std::uint64_t from
 
 Status EmbeddedStore::read_chunks(const RunHead& head, const RunKey& run, std::uint64_t from_seq,
                                   std::uint64_t until_seq, std::size_t max_bytes, std::vector<HistoryBatch>& out) const {
-  const std::string prefix = chunk_prefix(head.started_at, run);
-  auto cursor = tables_->seek(Space::data, chunk_key(head.started_at, run, from_seq), true);
-  PERDURE_TRY_VOID(cursor->status());
-  if (!cursor->valid() || !cursor->key().starts_with(prefix)) cursor = tables_->seek(Space::data, prefix);
+  const std::string later_prefix = chunk_prefix(Series::later, head.started_at, run);
+  auto later = tables_->seek(Space::data, chunk_key(Series::later, head.started_at, run, from_seq), true);
+  PERDURE_TRY_VOID(later->status());
   std::size_t bytes = 0;
-  for (; cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
-    auto chunk = decode_chunk(cursor->value());
-    if (!chunk) return damaged(run, chunk.error().message);
-    for (HistoryBatch& batch : *chunk) {
-      if (batch.first_seq >= until_seq) return {};
-      if (batch.first_seq + batch.count <= from_seq) continue;
-      bytes += batch.batch.size();
-      if (!out.empty() && bytes > max_bytes) return {};
-      out.push_back(std::move(batch));
+  // Whether there is more to read after this series.
+  const auto read = [&](TableCursor& cursor, const std::string& prefix) -> Result<bool> {
+    for (; cursor.valid() && cursor.key().starts_with(prefix); cursor.next()) {
+      auto chunk = decode_chunk(cursor.value());
+      if (!chunk) return damaged(run, chunk.error().message);
+      for (HistoryBatch& batch : *chunk) {
+        if (batch.first_seq >= until_seq) return false;
+        if (batch.first_seq + batch.count <= from_seq) continue;
+        bytes += batch.batch.size();
+        if (!out.empty() && bytes > max_bytes) return false;
+        out.push_back(std::move(batch));
+      }
     }
+    PERDURE_TRY_VOID(cursor.status());
+    return true;
+  };
+  if (!later->valid() || !later->key().starts_with(later_prefix)) {
+    const std::string prefix = chunk_prefix(Series::first, head.started_at, run);
+    auto first = tables_->seek(Space::data, chunk_key(Series::first, head.started_at, run, from_seq), true);
+    PERDURE_TRY_VOID(first->status());
+    if (!first->valid() || !first->key().starts_with(prefix)) first = tables_->seek(Space::data, prefix);
+    PERDURE_TRY(more, read(*first, prefix));
+    if (!more) return {};
+    later = tables_->seek(Space::data, later_prefix);
   }
-  return cursor->status();
+  return read(*later, later_prefix).map([](bool) {});
 }
 
 Result<std::optional<RunRow>> EmbeddedStore::table_row(const RunKey& run, const RunHead& head) const {

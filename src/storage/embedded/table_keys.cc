@@ -49,13 +49,13 @@ std::string head_key(const RunKey& run) {
 }
 std::string wake_key(TimeMs at, const RunKey& run) { return timed('w', ordered(at), run); }
 std::string shared_key(std::string_view key) { return "k" + std::string(key); }
-std::string chunk_prefix(TimeMs started_at, const RunKey& run) {
-  std::string key = timed('d', ordered(started_at), run);
+std::string chunk_prefix(Series series, TimeMs started_at, const RunKey& run) {
+  std::string key = timed(static_cast<char>(series), ordered(started_at), run);
   key.push_back('\0');
   return key;
 }
-std::string chunk_key(TimeMs started_at, const RunKey& run, std::uint64_t first_seq) {
-  std::string key = chunk_prefix(started_at, run);
+std::string chunk_key(Series series, TimeMs started_at, const RunKey& run, std::uint64_t first_seq) {
+  std::string key = chunk_prefix(series, started_at, run);
   append(key, first_seq);
   return key;
 }
@@ -90,7 +90,7 @@ std::optional<WakeKey> parse_row_key(std::string_view key) {
                  {std::string(key.substr(1, zero - 1)), std::string(key.substr(zero + 9))}};
 }
 std::optional<ChunkKey> parse_chunk_key(std::string_view key) {
-  if (key.size() < 19 || key[0] != 'd' || key[key.size() - 9] != '\0') return std::nullopt;
+  if (key.size() < 19 || (key[0] != 'd' && key[0] != 'e') || key[key.size() - 9] != '\0') return std::nullopt;
   auto run = split_run(key.substr(9, key.size() - 18));
   if (!run) return std::nullopt;
   return ChunkKey{unordered(from_big_endian(key.substr(1))), std::move(*run), from_big_endian(key.substr(key.size() - 8))};

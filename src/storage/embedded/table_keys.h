@@ -16,8 +16,12 @@ std::string head_key(const RunKey& run);                            // 'x' tenan
 std::string wake_key(TimeMs at, const RunKey& run);                 // 'w' time tenant 0 id
 std::string shared_key(std::string_view key);                       // 'k' key
 // data
-std::string chunk_prefix(TimeMs started_at, const RunKey& run);     // 'd' time tenant 0 id 0
-std::string chunk_key(TimeMs started_at, const RunKey& run, std::uint64_t first_seq);  // prefix, sequence
+// History is kept in two series, in this order: what was written when the run was new and the newest of all (these rows
+// come in key order and are never merged), and what was added later.
+enum class Series : char { first = 'd', later = 'e' };
+inline constexpr Series k_series[] = {Series::first, Series::later};
+std::string chunk_prefix(Series series, TimeMs started_at, const RunKey& run);  // 'd' or 'e', time tenant 0 id 0
+std::string chunk_key(Series series, TimeMs started_at, const RunKey& run, std::uint64_t first_seq);  // prefix, sequence
 std::string row_prefix(std::string_view tenant);                    // 'i' tenant 0
 std::string row_key(TimeMs started_at, const RunKey& run);          // prefix, time from newest to oldest, id
 std::string snapshot_key(TimeMs started_at, const RunKey& run);     // 's' time tenant 0 id

@@ -15,10 +15,12 @@ namespace perdure::storage {
 // `index`: small rows, looked up by key, often absent. `data`: what belongs to one run stands together, by start time.
 enum class Space : std::uint8_t { index, data };
 
-// A generation is written in lanes. Within a lane keys rise strictly, each is put or erased once. The fresh lanes hold
-// only keys beyond everything that stands in the tables, so they need never be merged with it.
-enum class Lane : std::uint8_t { index, late, fresh_chunks, fresh_rows, fresh_snapshots };
-inline constexpr std::size_t k_lanes = 5;
+// A generation is written in lanes. Within a lane keys rise strictly, each is put or erased once. Each lane covers a
+// narrow range of keys, the fresh ones only what lies beyond everything in the tables: little has to be merged later.
+enum class Lane : std::uint8_t {
+  index, fresh_chunks, gone_chunks, later_chunks, fresh_rows, late_rows, fresh_snapshots, late_snapshots
+};
+inline constexpr std::size_t k_lanes = 8;
 inline Space space_of(Lane lane) { return lane == Lane::index ? Space::index : Space::data; }
 
 class LaneWriter {

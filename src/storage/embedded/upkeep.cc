@@ -21,6 +21,7 @@ class TableCheck {
     walk(Space::index, "w", [&](std::string_view key, std::string_view) { check_wake(key); });
     walk(Space::data, "i", [&](std::string_view key, std::string_view value) { check_row(key, value); });
     walk(Space::data, "d", [&](std::string_view key, std::string_view) { check_chunk(key); });
+    walk(Space::data, "e", [&](std::string_view key, std::string_view) { check_chunk(key); });
   }
 
  private:
@@ -63,22 +64,24 @@ class TableCheck {
   }
 
   void check_history(const RunKey& run, const RunHead& head, const std::string& name) {
-    const std::string prefix = chunk_prefix(head.started_at, run);
-    const auto cursor = tables_.seek(Space::data, prefix);
     std::optional<std::uint64_t> next;
-    for (; cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
-      const auto chunk = decode_chunk(cursor->value());
-      if (!chunk) return damage(name + ": " + chunk.error().message);
-      for (const HistoryBatch& batch : *chunk) {
-        if (!next && batch.first_seq > head.snapshot_seq + 1)
-          return damage(name + ": history before event " + std::to_string(batch.first_seq) + " is missing");
-        if (next && batch.first_seq != *next) return damage(name + ": history has a gap at event " + std::to_string(*next));
-        next = batch.first_seq + batch.count;
-        ++report_.batches;
-        report_.bytes += batch.batch.size();
+    for (const Series series : k_series) {
+      const std::string prefix = chunk_prefix(series, head.started_at, run);
+      const auto cursor = tables_.seek(Space::data, prefix);
+      for (; cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
+        const auto chunk = decode_chunk(cursor->value());
+        if (!chunk) return damage(name + ": " + chunk.error().message);
+        for (const HistoryBatch& batch : *chunk) {
+          if (!next && batch.first_seq > head.snapshot_seq + 1)
+            return damage(name + ": history before event " + std::to_string(batch.first_seq) + " is missing");
+          if (next && batch.first_seq != *next)
+            return damage(name + ": history has a gap at event " + std::to_string(*next));
+          next = batch.first_seq + batch.count;
+          ++report_.batches;
+        }
       }
+      if (Status status = cursor->status(); !status) return report_.damage.push_back(std::move(status).error());
     }
-    if (Status status = cursor->status(); !status) return report_.damage.push_back(std::move(status).error());
     if (next.value_or(head.snapshot_seq + 1) != head.last_seq + 1)
       damage(name + ": history ends at event " + std::to_string(next.value_or(1) - 1) + " instead of " +
              std::to_string(head.last_seq));
