@@ -23,6 +23,14 @@ constexpr std::size_t k_detail_bytes_max = 4096;
 constexpr std::size_t k_replacement_factor = 4;
 constexpr DurationMs k_queue_full_retry_ms = 1000;
 
+void pause_core() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 std::int64_t now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
@@ -219,9 +227,11 @@ class Pool : public std::enable_shared_from_this<Pool> {
     }
     jobs_.emplace(job->key, job);
     queue_.push_back(job);
+    queued_.store(queue_.size(), std::memory_order_relaxed);
     if (!watcher_started_) start_threads();
-    // A woken worker takes tasks until none is left, so one wake a sleeper is enough, however many tasks come.
-    if (sleeping_ > waking_) {
+    // A worker that is up takes tasks until none is left: a sleeper is woken only for a task that no one else is about
+    // to come for.
+    if (sleeping_ > waking_ && queue_.size() > waking_ + lingering_) {
       ++waking_;
       work_.notify_one();
     }
@@ -259,6 +269,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     }
   }
 
+  bool linger(std::unique_lock<std::mutex>& lock);
   JobPtr next_job(std::unique_lock<std::mutex>& lock);
   void begin(const JobPtr& job);
   void work();
@@ -276,8 +287,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::condition_variable watch_;    // the watcher sleeps here
   std::condition_variable settled_;  // shutdown() waits here
   std::deque<JobPtr> queue_;
+  std::atomic<std::size_t> queued_{0};  // its size, for a look without the mutex
   std::vector<JobPtr> running_;
   std::unordered_multimap<std::size_t, JobPtr> jobs_;  // waiting and running, by key_of
+  std::size_t lingering_ = 0;        // workers that look for work without the mutex
   std::size_t sleeping_ = 0;         // workers asleep
   std::size_t waking_ = 0;           // of these: notified and not yet up
   std::size_t workers_ = 0;          // worker threads alive
@@ -288,16 +301,35 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::int64_t next_watch_us_ = INT64_MAX;
 };
 
+// Looks for work a little longer before it sleeps: under load the next task is microseconds away, and a sleep and a wake
+// cost more than that. Too short to keep others off the core. True when there may be something
+// to do.
+bool Pool::linger(std::unique_lock<std::mutex>& lock) {
+  constexpr int k_looks = 200;  // some microseconds
+  ++lingering_;
+  lock.unlock();
+  bool found = false;
+  for (int i = 0; i < k_looks && !found; ++i) {
+    pause_core();
+    found = queued_.load(std::memory_order_relaxed) > 0;
+  }
+  lock.lock();
+  --lingering_;
+  return found || !queue_.empty() || quit_;
+}
+
 JobPtr Pool::next_job(std::unique_lock<std::mutex>& lock) {
   while (true) {
     if (workers_ - stuck_ > threads_) return nullptr;  // this thread was replaced while it was stuck
     while (!queue_.empty()) {
       JobPtr job = std::move(queue_.front());
       queue_.pop_front();
+      queued_.store(queue_.size(), std::memory_order_relaxed);
       if (!job->answered.load(std::memory_order_acquire) && !job->cancelled) return job;
       forget(*job);  // cancelled while it waited
     }
     if (quit_) return nullptr;
+    if (linger(lock)) continue;
     ++sleeping_;
     work_.wait(lock);
     --sleeping_;
@@ -378,6 +410,7 @@ void Pool::shutdown() {
   if (!stopping_.exchange(true)) {
     waiting.assign(queue_.begin(), queue_.end());
     queue_.clear();
+    queued_ = 0;
     jobs_.clear();
     for (const JobPtr& job : running_) job->cancelled = true;
   }
