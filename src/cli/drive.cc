@@ -22,7 +22,10 @@ class Feed {
   void push(const engine::Progress& progress) {
     const std::lock_guard lock(mutex_);
     for (const engine::HistoryEntry& entry : progress.events) {
-      if (entries_.size() >= k_entries_max) break;
+      if (entries_.size() >= k_entries_max) {
+        dropped_ = true;
+        break;
+      }
       entries_.push_back(entry);
     }
     news_ = true;
@@ -31,14 +34,14 @@ class Feed {
   }
   struct Taken {
     std::vector<engine::HistoryEntry> entries;
-    bool news = false, closed = false;
+    bool news = false, incomplete = false;
   };
   Taken take(std::chrono::milliseconds at_most) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, at_most, [&] { return news_; });
-    Taken taken{.entries = std::move(entries_), .news = news_, .closed = closed_};
+    Taken taken{.entries = std::move(entries_), .news = news_, .incomplete = dropped_ || closed_};
     entries_.clear();
-    news_ = false;
+    news_ = dropped_ = false;
     return taken;
   }
 
@@ -47,7 +50,7 @@ class Feed {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<engine::HistoryEntry> entries_;
-  bool news_ = false, closed_ = false;
+  bool news_ = false, dropped_ = false, closed_ = false;
 };
 
 std::optional<DurationMs> usual_duration(engine::Engine& engine, const engine::RunView& run) {
@@ -111,7 +114,7 @@ class Driver {
         if (entry.seq > model_->last_seq() + 1) PERDURE_TRY_VOID(catch_up());
         if (entry.seq == model_->last_seq() + 1) apply(entry);
       }
-      if (taken.news) PERDURE_TRY_VOID(catch_up());  // also what did not fit into the feed
+      if (taken.incomplete) PERDURE_TRY_VOID(catch_up());
       if (live_) show_frame();
       settled = settled && !taken.news;
       if (taken.news || settled) continue;

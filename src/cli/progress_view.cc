@@ -20,9 +20,8 @@ Glyph glyph_of(const StepLine& line, TimeMs now) {
     case StepPhase::pending: return {"○", ".", Style::dim};
     case StepPhase::running: {
       constexpr std::string_view k_turning[] = {"⠋", "⠙", "⠸", "⠴", "⠦", "⠇"};
-      constexpr std::string_view k_ascii[] = {"|", "/", "-", "\\"};
       const auto tick = static_cast<std::size_t>(std::max<TimeMs>(now, 0) / 120);
-      return {k_turning[tick % 6], k_ascii[tick % 4], Style::cyan};
+      return {k_turning[tick % 6], ">", Style::cyan};
     }
     case StepPhase::queued: return {"◌", "~", Style::dim};
     case StepPhase::waiting: return {"◷", "w", Style::yellow};

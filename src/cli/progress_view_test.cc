@@ -84,10 +84,10 @@ TEST_F(View, ShowsWhatRunsWhatWaitsAndWhatLiesAhead) {
             "order  r1  running\n"
             "######------------------------   20 %  1 of 5 steps  720 ms  about 9.2 s left\n"
             "  + reserve  500 ms\n"
-            "  / tell     220 ms\n"
+            "  > tell     220 ms\n"
             "    r mail     attempt 2 in 1.9 s  http.503: busy\n"
-            "    / chat     220 ms\n"
-            "      / chat[0]  120 ms\n"
+            "    > chat     220 ms\n"
+            "      > chat[0]  120 ms\n"
             "  . cool\n"
             "  . paid\n");
   EXPECT_EQ(plain_,

@@ -178,7 +178,8 @@ RunModel::FrameInfo* RunModel::frame(h::FrameId id) {
 }
 
 void RunModel::note_change(Lines::iterator line) {
-  if (!line->second.hidden) changed_.push_back(&line->second);
+  const bool noted = !changed_.empty() && changed_.back() == &line->second;
+  if (!line->second.hidden && !noted) changed_.push_back(&line->second);
 }
 
 void RunModel::set_phase(FrameInfo& info, StepPhase phase) {
