@@ -110,6 +110,22 @@ TEST_F(Http, ConnectionsAreReused) {
   for (const Seen& seen : server.seen()) EXPECT_EQ(seen.connection, 1);
 }
 
+TEST_F(Http, MoreThanItsPlacesWaitAndAreServed) {
+  TestServer server([](const Seen&) { return json("{}"); });
+  HttpOptions options = on_loopback();
+  options.concurrency = 2;
+  auto narrow = make_http(options);
+  Answers answers;
+  for (std::uint64_t seq = 1; seq <= 100; ++seq) {
+    narrow->start(numbered(http(seq % 10 == 0 ? "http://10.0.0.1/" : server.url()), seq), answers.expect(CommandId{seq}));
+  }
+  ASSERT_TRUE(answers.wait_all());
+  for (std::uint64_t seq = 1; seq <= 100; ++seq) {
+    EXPECT_EQ(answers.of(seq).ok, seq % 10 != 0) << seq << answers.of(seq).error.title;
+  }
+  for (const Seen& seen : server.seen()) EXPECT_LE(seen.connection, 2);
+}
+
 TEST_F(Http, RefusalsCarryStatusClassAndWait) {
   TestServer server([](const Seen& seen) {
     return reply(std::stoi(seen.target.substr(1)), "told you: Bearer sesame", "Retry-After: 3\r\n");
@@ -138,6 +154,32 @@ TEST_F(Http, ConnectionsThatAreRefusedAreRetried) {
   const ActivityError name = error_of(http("http://no-such-host.invalid/"));
   EXPECT_EQ(name.type, "http.connect");
   EXPECT_EQ(name.error_class, ErrorClass::recoverable);
+}
+
+TEST_F(Http, AHandshakeThatBreaksIsNoVerdictOnTheCertificate) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener, 8), 0);
+  getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+  for (const bool hard : {false, true}) {
+    std::thread server([&] {
+      const int fd = accept(listener, nullptr, nullptr);
+      char hello[1];
+      recv(fd, hello, 1, 0);
+      const linger now{hard ? 1 : 0, 0};
+      setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+      close(fd);
+    });
+    const ActivityError error = error_of(http("https://127.0.0.1:" + std::to_string(ntohs(address.sin_port)), R"("method":"POST")"));
+    server.join();
+    EXPECT_EQ(error.type, "http.connect") << error.title;
+    EXPECT_EQ(error.error_class, ErrorClass::recoverable);
+  }
+  close(listener);
 }
 
 TEST_F(Http, LostConnectionsAreClassedByTheMethod) {

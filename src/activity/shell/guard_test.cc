@@ -168,6 +168,19 @@ TEST_F(Guard, SigkillOfTheEngineEndsThemAll) {
   EXPECT_TRUE(eventually([this] { return marked(mark_).empty(); })) << marked(mark_).size() << " processes are left";
 }
 
+TEST_F(Guard, AKilledGuardIsToldAndItsProgramIsKilled) {
+  Answers answers;
+  auto driver = make_shell();
+  Task task;
+  task.type = "script";
+  // The script's parent is its guard.
+  task.args = Bytes::copy(R"({"language":"bash","source":"kill -9 $PPID; sleep 3600","env":{"MARK":")" + mark_ + "\"}}");
+  driver->start(numbered(task, 1), answers.expect(CommandId{1}));
+  ASSERT_TRUE(answers.wait_all());
+  EXPECT_EQ(answers.of(1).error.type, "shell.lost");
+  EXPECT_EQ(answers.of(1).error.error_class, ErrorClass::ambiguous);
+}
+
 TEST_F(Guard, AKilledNurseryIsReplaced) {
   const auto nurseries = [] {
     std::vector<pid_t> found;
