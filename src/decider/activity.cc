@@ -64,6 +64,7 @@ void Turn::activity_returned(FrameId id) {
     return;
   }
   if (node(id).compensation != k_none) record_effect(id, false);
+  if (f.cancel_wanted && node(id).pivot && f.role != Role::item) emit(history::PivotPassed{id});  // it happened all the same
   if (f.cancel_wanted) settle_cancel(id);
   else complete(id, history::OutputKind::returned);
 }
@@ -86,9 +87,10 @@ void Turn::attempt_failed(FrameId id) {
   const bool lost = why->type == "attempt.lost";
   const bool breaker = why->type == "breaker.open";
   if (lost || breaker) {
-    // Neither uses up the policy's attempts, and both are bounded; one attempt at most means no second one.
+    // Neither uses up the policy's attempts, and both are bounded; one attempt at most means no second one, except of a
+    // compensation: undoing twice is better than not at all.
     const bool has_other_way = n.on_error != plan::OnError::fail || (n.breaker && n.breaker->fallback != k_none);
-    if (retry.max_attempts != 1 && f.lost <= k_lost_attempts_max && !(breaker && has_other_way))
+    if ((retry.max_attempts != 1 || f.role == Role::compensation) && f.lost <= k_lost_attempts_max && !(breaker && has_other_way))
       delay = breaker ? std::max<DurationMs>(why->retry_after_ms, 1) : 0;
   } else {
     delay = delay_before(retry, f.attempt - std::min<std::uint32_t>(f.lost, f.attempt - 1), *why, state_.info->seed ^ f.command);
@@ -98,7 +100,8 @@ void Turn::attempt_failed(FrameId id) {
     delay.reset();
   if (!delay) return give_up();
   const std::uint32_t next = f.attempt + 1;
-  if (*delay > 0) {
+  const bool full = plan_.parallel != 0 && state_.in_flight >= plan_.parallel;
+  if (*delay > 0 || full) {  // with a delay of 0 its timer fires at once, and it takes its place in the queue
     emit(history::ActivityRetryScheduled{id, next, context_.now + *delay});
     return;
   }

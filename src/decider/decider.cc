@@ -60,7 +60,7 @@ Decision decide(const plan::Plan& plan, State& state, std::span<const history::E
   return decision;
 }
 
-Recovery recover(const plan::Plan& plan, const State& state) {
+Recovery recover(const plan::Plan&, const State& state) {
   Recovery recovery;
   if (!state.info) return recovery;
   if (history::is_closed(state.status)) {
@@ -72,15 +72,14 @@ Recovery recover(const plan::Plan& plan, const State& state) {
   for (FrameId id = 0; id < state.frames.size(); ++id) {
     const Frame& f = state.frames[id];
     if (!f.live) continue;
-    const plan::Node& n = plan.nodes[f.node];
     if (f.phase == Phase::in_flight) recovery.facts.emplace_back(history::ActivityLost{id, f.command, f.attempt});
-    if (f.phase != Phase::waiting || !f.wait) continue;
+    if (!waits_for_child(state, f)) continue;
     const std::string child(f.wait->request.view());
     if (f.role == Role::compensation) {
       recovery.commands.emplace_back(UndoChild{id, f.command, child});
-    } else if (n.kind == plan::Kind::subflow || n.kind == plan::Kind::map) {
+    } else {
       recovery.commands.emplace_back(restart_child(state, id));
-      if (f.cancel_wanted) recovery.commands.emplace_back(CancelChild{id, f.command, child});
+      if (f.cancel_wanted || f.fault) recovery.commands.emplace_back(CancelChild{id, f.command, child});
     }
   }
   return recovery;

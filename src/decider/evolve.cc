@@ -46,7 +46,7 @@ struct Folder {
     Frame* f = awaited(e.frame, e.command, e.attempt);
     if (f == nullptr) return;
     land(*f);
-    f->fault = e.fault;
+    f->fault = placed(*f, e.fault);
     if (e.fault && e.fault->fault_class == h::FaultClass::ambiguous) f->maybe_effect = true;
     if (e.fault && e.fault->type == "breaker.open" && f->lost < 255) ++f->lost;  // costs no attempt
     f->phase = Phase::failing;
@@ -70,6 +70,7 @@ struct Folder {
     Frame* f = live_frame(state, e.frame);
     if (f == nullptr || f->due == k_never || f->timer != e.timer) return;
     clear_timer(state, e.frame);
+    f->landed = state.last_seq;
     const auto kind = node_of(state, *f).kind;
     const bool attempts = kind == plan::Kind::activity || (kind == plan::Kind::map && !f->wait);
     if (f->phase == Phase::backing_off && attempts && !is_foreach_head(state, *f)) {
@@ -95,44 +96,45 @@ struct Folder {
   void operator()(const h::ReviewDecided& e) {
     Frame* f = live_frame(state, e.frame);
     if (f == nullptr || f->command != e.command || !f->wait) return;
+    auto data = e.data.empty() ? review_data(*f) : or_null(parse_json(e.data.view()));
     f->wait->votes.emplace_back(e.reviewer, e.approved);
+    f->landed = state.last_seq;
     auto answer = Value::object();
     answer.set("approved", e.approved);
     answer.set("reviewer", e.reviewer.empty() ? Value() : Value(e.reviewer));
     answer.set("feedback", e.comment);
-    auto data = parse_json(e.data.view());
-    answer.set("data", !e.data.empty() && data ? *data : review_data(*f));
+    answer.set("data", std::move(data));
     f->returned = Bytes(to_json(answer));
   }
   void operator()(const h::ChildEnded& e) {
     Frame* f = live_frame(state, e.frame);
     if (f == nullptr || f->command != e.command || f->phase != Phase::waiting) return;
     if (state.children_out > 0) --state.children_out;
+    f->landed = state.last_seq;
     const bool undone = f->role == Role::compensation && e.status == RunStatus::cancelled;
     if (e.status == RunStatus::completed || e.status == RunStatus::running || undone) {
       f->returned = e.output;
       f->phase = Phase::returned;
       return;
     }
+    f->phase = Phase::failing;
+    if (f->fault) return;  // it had exceeded its time
     auto fault = std::make_shared<h::Fault>();
     if (e.fault) *fault = *e.fault;
     if (fault->type.empty()) fault->type = e.status == RunStatus::cancelled ? "cancelled" : "subflow.failed";
     if (fault->title.empty()) fault->title = "the sub-workflow ended " + std::string(h::to_string(e.status));
     fault->step = node_of(state, *f).name;
-    fault->fault_class = h::FaultClass::fatal;
+    fault->fault_class = h::FaultClass::recoverable;
     f->fault = std::move(fault);
-    f->phase = Phase::failing;
   }
   void operator()(const h::CancelRequested&) { state.cancel_requested = true; }
   void operator()(const h::PauseRequested&) { state.paused = true; }
   void operator()(const h::ResumeRequested&) { state.paused = false; }
   void operator()(const h::TerminateRequested&) {}
   void operator()(const h::RetryRequested&) {
-    const Value context = state.context;
     reopen(RunStatus::running);
     carry_completed();
     open_root();
-    state.context = context;
   }
   void operator()(const h::CompensateRequested& e) {
     reopen(RunStatus::compensating);
@@ -179,8 +181,10 @@ struct Folder {
       return;
     }
     Slot* slot = slot_of(state, *parent, e.node);
+    const bool carried = slot != nullptr && slot->carried;
+    if (carried && parent->branch == k_none && node_of(state, *parent).kind == plan::Kind::race) parent->branch = e.index;
     const bool dead = parent->graph && e.index < parent->graph->taken.size() && parent->graph->taken[e.index] == 0;
-    if (slot != nullptr && slot->carried) slot->carried = false;
+    if (carried) slot->carried = false;
     else if (slot != nullptr) set_slot(*slot, StepStatus::skipped, h::OutputKind::none, k_none, {}, {});
     pass_over(state, *parent, e.index, dead);
   }
@@ -204,6 +208,9 @@ struct Folder {
       }
     }
     if (f->parent == k_none) return;
+    if (Frame* race = live_frame(state, f->parent); race != nullptr && f->role == Role::step && race->branch == k_none &&
+                                                     node_of(state, *race).kind == plan::Kind::race)
+      race->branch = f->index;
     close_frame(state, e.frame, ChildEnd::well, {});
   }
   void operator()(const h::StepFailed& e) {
@@ -282,8 +289,11 @@ struct Folder {
     f->cursor = f->iteration = f->done_children = 0;
     f->branch = k_none;
     f->timer = 0;
+    f->finalized = false;
     f->items.reset();
     const auto& node = node_of(state, *f);
+    stop_listening(state, e.frame);
+    if (node.kind != plan::Kind::map) f->wait.reset();  // a task graph stays planned
     if (f->graph) {
       Frame::Graph& g = *f->graph;
       g.waiting = node.indegree;
@@ -308,9 +318,11 @@ struct Folder {
   void operator()(const h::BranchTaken& e) {
     Frame* f = live_frame(state, e.frame);
     if (f == nullptr) return;
+    if (!is_branch(*f, e.branch)) return;
     f->child_fault.reset();
     if (f->timer == k_timer_fired) f->timer = 0;
     if (f->phase == Phase::queued) leave_queue(e.frame);
+    stop_listening(state, e.frame);
     if (e.branch == k_branch_fallback || e.branch == k_branch_breaker) {
       f->phase = Phase::fallback;
       f->fault = e.fault;
@@ -326,6 +338,9 @@ struct Folder {
   void operator()(const h::FinallyEntered& e) {
     Frame* f = live_frame(state, e.frame);
     if (f == nullptr) return;
+    clear_timer(state, e.frame);  // cleaning up is not limited by the time of what it cleans up
+    f->timer = 0;
+    f->finalized = true;
     f->phase = Phase::finalizing;
     f->fault = e.fault;
     f->child_fault.reset();
@@ -342,9 +357,9 @@ struct Folder {
     if (f == nullptr) return;
     clear_timer(state, e.frame);
     f->timer = 0;
-    f->phase = Phase::failing;
     f->fault = e.fault;
     f->child_fault.reset();
+    if (!waits_for_child(state, *f)) f->phase = Phase::failing;  // a child run is told to stop, and answered for first
   }
   void operator()(const h::FrameCancelling& e) {
     Frame* f = live_frame(state, e.frame);
@@ -392,6 +407,7 @@ struct Folder {
   void operator()(const h::ChildScheduled& e) {
     Frame* f = live_frame(state, e.frame);
     if (f == nullptr) return;
+    f->command = state.last_seq;  // each attempt is another child
     f->wait = std::make_unique<Frame::Wait>();
     f->wait->request = Bytes::copy(e.child);
     f->wait->plan_hash = e.plan_hash;
@@ -445,14 +461,11 @@ struct Folder {
   // ---- the end ----
   void operator()(const h::RunCompleted& e) {
     state.output = e.output;
+    state.compensation = compensation_outcome();
     close(RunStatus::completed, {});
   }
   void operator()(const h::RunFailed& e) {
-    if (!state.compensation.empty())
-      state.compensation = std::any_of(state.saga_log.begin(), state.saga_log.end(),
-                                       [](const SagaEntry& s) { return s.done && s.fault; })
-                               ? "failed"
-                               : "complete";
+    state.compensation = compensation_outcome();
     close(e.status, e.fault);
   }
 
@@ -461,8 +474,28 @@ struct Folder {
     Frame* f = live_frame(state, id);
     return f != nullptr && f->phase == Phase::in_flight && f->command == command && f->attempt == attempt ? f : nullptr;
   }
-  void land(Frame&) {
+  void land(Frame& f) {
+    f.landed = state.last_seq;
     if (state.in_flight > 0) --state.in_flight;
+  }
+  // A fault says whose it is; a driver need not know.
+  FaultPtr placed(const Frame& f, const FaultPtr& fault) const {
+    if (!fault || (!fault->step.empty() && fault->attempt != 0)) return fault;
+    auto mine = std::make_shared<h::Fault>(*fault);
+    if (mine->step.empty()) mine->step = node_of(state, f).name;
+    if (mine->attempt == 0) mine->attempt = f.attempt;
+    return mine;
+  }
+  bool is_branch(const Frame& f, std::uint32_t branch) const {
+    const auto& node = node_of(state, f);
+    if (branch == k_branch_fallback) return node.fallback != k_none;
+    if (branch == k_branch_breaker) return node.breaker && node.breaker->fallback != k_none;
+    switch (node.kind) {
+      case plan::Kind::conditional: return branch < 2;
+      case plan::Kind::select: return branch < node.cases.size();
+      case plan::Kind::attempt: return branch < node.catches.size();
+      default: return false;
+    }
   }
   void leave_queue(FrameId id) {
     if (!state.queued.empty() && state.queued.front() == id) state.queued.pop_front();
@@ -486,7 +519,11 @@ struct Folder {
     if (const Value* member = result.find(name)) return *member;
     return node.outputs.size() == 1 ? result : Value();
   }
-  Value review_data(const Frame& f) const {
+  static Value or_null(Result<Value> value) { return value ? std::move(*value) : Value(); }
+  // As the reviewers before have edited it, or as proposed.
+  static Value review_data(const Frame& f) {
+    if (const auto answer = parse_json(f.returned.view()); answer && !f.wait->votes.empty())
+      if (const Value* edited = answer->find("data")) return *edited;
     const auto request = parse_json(f.wait->request.view());
     const Value* data = request ? request->find("data") : nullptr;
     return data != nullptr ? *data : Value();
@@ -496,6 +533,7 @@ struct Folder {
     state.fault = std::move(fault);
     state.closed_at = now;
     state.paused = false;
+    state.cut = false;
     if (live_frame(state, 0) != nullptr) drop_frame(state, 0);
     state.frames.clear();
     state.free_frames.clear();
@@ -513,33 +551,67 @@ struct Folder {
     state.free_frames.clear();
     for (auto& saga : state.sagas) saga.closed = true;  // the root's is opened again with the root
   }
-  // Completed results are kept and their steps passed over, except what was undone since and what lies in a loop
-  // that had not ended.
+  std::string compensation_outcome() const {
+    if (state.compensation.empty()) return "";
+    for (const auto& entry : state.saga_log)
+      if (entry.done && entry.fault) return "failed";
+    for (const auto& f : state.frames)
+      if (f.live && f.phase == Phase::compensating && f.live_children > 0) return "incomplete";
+    return "complete";
+  }
+
+  // Completed results are kept and their steps passed over, except what was undone since, what lies in a loop that had
+  // not ended, and what a try, catch or fallback of a step that is done again did to mend it.
   void carry_completed() {
     if (state.scopes.empty() || !state.scopes[0]) return;
     auto& slots = state.scopes[0]->slots;
-    const auto reset_up = [&](NodeId node) {
-      for (; node != k_none; node = state.plan->nodes[node].parent)
-        if (state.plan->nodes[node].scope == 0 && state.plan->nodes[node].slot < slots.size())
-          slots[state.plan->nodes[node].slot] = Slot{};
-    };
     for (const auto& node : state.plan->nodes) {
       if (node.scope != 0 || node.slot >= slots.size()) continue;
       Slot& slot = slots[node.slot];
       const bool done = slot.status == StepStatus::completed || slot.status == StepStatus::skipped;
-      const bool within_open_loop = inside_open_loop(node.id, slots);
-      if (done && !within_open_loop) slot.carried = slot.status == StepStatus::completed;
-      else if (within_open_loop || !done) slot = Slot{};
+      if (done && !begins_afresh(node.id, slots)) slot.carried = slot.status == StepStatus::completed;
+      else slot = Slot{};
     }
-    for (const auto& entry : state.saga_log)
-      if (entry.done) reset_up(entry.node);
+    settle_saga_log(slots);
     if (!state.plan->nodes.empty()) slots[state.plan->nodes[0].slot] = Slot{};
     state.compensation.clear();
   }
-  bool inside_open_loop(NodeId node, const std::vector<Slot>& slots) const {
-    for (NodeId up = state.plan->nodes[node].parent; up != k_none; up = state.plan->nodes[up].parent) {
+  // What was undone runs again and leaves the log. What could not be undone is still there: its step is not run again,
+  // and undoing it is still owed.
+  void settle_saga_log(std::vector<Slot>& slots) {
+    std::vector<std::uint32_t> kept_before;
+    std::vector<SagaEntry> kept;
+    for (auto& entry : state.saga_log) {
+      kept_before.push_back(static_cast<std::uint32_t>(kept.size()));
+      if (entry.done && !entry.fault) {
+        for (NodeId node = entry.node; node != k_none; node = state.plan->nodes[node].parent)
+          if (state.plan->nodes[node].scope == 0 && state.plan->nodes[node].slot < slots.size())
+            slots[state.plan->nodes[node].slot] = Slot{};
+        continue;
+      }
+      if (entry.done && (!entry.args.empty() || !entry.child.empty())) entry.fault.reset();
+      entry.done = false;
+      kept.push_back(std::move(entry));
+    }
+    kept_before.push_back(static_cast<std::uint32_t>(kept.size()));
+    const auto last = static_cast<std::uint32_t>(kept_before.size() - 1);
+    for (auto& saga : state.sagas) {
+      saga.first_entry = kept_before[std::min(saga.first_entry, last)];
+      saga.floor = kept_before[std::min(saga.floor, last)];
+    }
+    state.saga_log = std::move(kept);
+  }
+  bool begins_afresh(NodeId node, const std::vector<Slot>& slots) const {
+    const auto is = [&](const plan::Node& n, StepStatus status) {
+      return n.scope == 0 && n.slot < slots.size() && slots[n.slot].status == status;
+    };
+    for (NodeId up = state.plan->nodes[node].parent; up != k_none; node = up, up = state.plan->nodes[up].parent) {
       const auto& n = state.plan->nodes[up];
-      if (n.kind == plan::Kind::loop && n.scope == 0 && slots[n.slot].status != StepStatus::completed) return true;
+      if (is(n, StepStatus::completed)) continue;
+      if (n.kind == plan::Kind::loop) return true;
+      if (n.finally == node || n.fallback == node || (n.breaker && n.breaker->fallback == node)) return true;
+      for (const auto& c : n.catches)
+        if (c.body == node) return true;
     }
     return false;
   }

@@ -136,7 +136,6 @@ bool Turn::take_update(std::size_t place, const h::UpdateReceived& update) {
   emit(update);
   emit(h::ContextSet{std::move(*patch)});
   out_.answers.emplace_back(place, state_.context);
-  wake_all();
   return true;
 }
 
@@ -146,8 +145,7 @@ void Turn::terminate(const h::TerminateRequested& request) {
     const Frame& f = frame(id);
     if (!f.live) continue;
     if (f.phase == Phase::in_flight) out_.commands.emplace_back(CancelActivity{id, f.command});
-    const auto kind = node(id).kind;
-    if (f.phase == Phase::waiting && f.wait && (kind == plan::Kind::subflow || kind == plan::Kind::map))
+    if (waits_for_child(state_, f) && f.role != Role::compensation)
       out_.commands.emplace_back(CancelChild{id, f.command, std::string(f.wait->request.view())});
   }
   emit(h::RunFailed{RunStatus::terminated,

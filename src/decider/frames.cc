@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "decider/document.h"
+
 namespace perdure::decider {
 namespace {
 
@@ -59,7 +61,7 @@ void close_saga(State& state, const Frame& frame) {
   if (!frame.owns_saga || frame.saga >= state.sagas.size()) return;
   SagaScope& saga = state.sagas[frame.saga];
   saga.closed = true;
-  if (frame.saga + 1 == state.sagas.size() && saga.first_entry == state.saga_log.size() && frame.saga != 0)
+  while (state.sagas.size() > 1 && state.sagas.back().closed && state.sagas.back().first_entry >= state.saga_log.size())
     state.sagas.pop_back();
 }
 
@@ -94,12 +96,16 @@ void propagate(State& state, Frame& parent, std::uint32_t index, bool dead, std:
   }
 }
 
-// A conditional without branches of its own, inside a graph, chooses among its edges.
-std::uint32_t chosen_edge(const State& state, const Frame& parent, const Frame& child) {
-  const auto& node = state.plan->nodes[child.node];
-  if (state.plan->nodes[parent.node].kind != plan::Kind::graph || node.kind != plan::Kind::conditional) return k_none;
+// A conditional without branches of its own, inside a graph, chooses among its edges by its result; one that was skipped
+// or whose failure was let pass gave null.
+std::uint32_t chosen_edge(const State& state, const Frame& parent, std::uint32_t index) {
+  const auto& parent_node = state.plan->nodes[parent.node];
+  if (parent_node.kind != plan::Kind::graph || index >= parent_node.children.size()) return k_none;
+  const auto& node = state.plan->nodes[parent_node.children[index]];
+  if (node.kind != plan::Kind::conditional || node.foreach != k_none) return k_none;
   const bool bare = std::all_of(node.children.begin(), node.children.end(), [](NodeId n) { return n == k_none; });
-  return bare ? child.branch : k_none;
+  if (!bare) return k_none;
+  return slot_value(state, parent.scope, node.id).truthy() ? 0 : 1;
 }
 
 }  // namespace
@@ -114,6 +120,21 @@ const plan::Node& node_of(const State& state, const Frame& frame) { return state
 
 bool is_foreach_head(const State& state, const Frame& frame) {
   return frame.role != Role::item && frame.role != Role::compensation && node_of(state, frame).foreach != k_none;
+}
+
+bool waits_for_child(const State& state, const Frame& frame) {
+  if (frame.phase != Phase::waiting || !frame.wait) return false;
+  const auto kind = node_of(state, frame).kind;
+  return frame.role == Role::compensation || kind == plan::Kind::subflow || kind == plan::Kind::map;
+}
+
+void stop_listening(State& state, FrameId id) {
+  const Frame& frame = state.frames[id];
+  if (!frame.wait || frame.wait->name.empty()) return;
+  const auto l = state.listeners.find(frame.wait->name);
+  if (l == state.listeners.end()) return;
+  l->second.erase({frame.command, id});
+  if (l->second.empty()) state.listeners.erase(l);
 }
 
 Frame* open_frame(State& state, FrameId id, NodeId node_id, FrameId parent_id, std::uint32_t index, Role role,
@@ -148,7 +169,8 @@ Frame* open_frame(State& state, FrameId id, NodeId node_id, FrameId parent_id, s
       if (const auto at = std::find(ready.begin(), ready.end(), index); at != ready.end()) ready.erase(at);
     }
     const auto kind = node_of(state, *parent).kind;
-    if (role == Role::item || (role == Role::step && (kind == plan::Kind::parallel || kind == plan::Kind::race))) parent->cursor = std::max(parent->cursor, index + 1);
+    const bool at_once = kind == plan::Kind::parallel || kind == plan::Kind::race;
+    if (role == Role::item || (role == Role::step && at_once)) parent->cursor = std::max(parent->cursor, index + 1);
   }
   if (role == Role::item && node.inner_scope != k_none) frame.scope = open_scope(state, node.inner_scope, frame.scope);
   if (owns_saga(state, node, parent, role)) open_saga(state, frame);
@@ -168,12 +190,7 @@ void drop_frame(State& state, FrameId id) {
   clear_timer(state, id);
   if (frame.phase == Phase::in_flight && state.in_flight > 0) --state.in_flight;
   if (frame.phase == Phase::queued) std::erase(state.queued, id);
-  if (frame.wait && !frame.wait->name.empty()) {
-    if (const auto l = state.listeners.find(frame.wait->name); l != state.listeners.end()) {
-      l->second.erase({frame.command, id});
-      if (l->second.empty()) state.listeners.erase(l);
-    }
-  }
+  stop_listening(state, id);
   const bool owns_scope = frame.role == Role::item && node_of(state, frame).inner_scope != k_none;
   if (owns_scope && frame.scope < state.scopes.size()) {
     state.scopes[frame.scope].reset();
@@ -194,9 +211,7 @@ void close_frame(State& state, FrameId id, ChildEnd end, const FaultPtr& fault) 
     if (frame.role == Role::step) {
       if (parent_node.kind == plan::Kind::sequential) parent->cursor = std::max(parent->cursor, frame.index + 1);
       if (parent->graph && end == ChildEnd::well)
-        propagate(state, *parent, frame.index, false, chosen_edge(state, *parent, frame));
-      if (parent_node.kind == plan::Kind::race && end == ChildEnd::well && parent->branch == k_none)
-        parent->branch = frame.index;
+        propagate(state, *parent, frame.index, false, chosen_edge(state, *parent, frame.index));
     }
     unlink_child(state, *parent, id);
   }
@@ -209,7 +224,7 @@ void pass_over(State& state, Frame& parent, std::uint32_t index, bool dead_path)
   if (parent.graph) {
     auto& ready = parent.graph->ready;
     if (const auto at = std::find(ready.begin(), ready.end(), index); at != ready.end()) ready.erase(at);
-    propagate(state, parent, index, dead_path, k_none);
+    propagate(state, parent, index, dead_path, chosen_edge(state, parent, index));
   }
 }
 

@@ -15,6 +15,10 @@ const Frame* live_frame(const State& state, FrameId id);
 const plan::Node& node_of(const State& state, const Frame& frame);
 // The frame that fans out over the items, as opposed to one item's.
 bool is_foreach_head(const State& state, const Frame& frame);
+// A child run is out for it: to end, or to undo itself.
+bool waits_for_child(const State& state, const Frame& frame);
+// No signal wakes the frame any more.
+void stop_listening(State& state, FrameId id);
 
 // nullptr when the event does not fit (a damaged history): the caller then changes nothing.
 Frame* open_frame(State& state, FrameId id, NodeId node, FrameId parent, std::uint32_t index, Role role, TimeMs now);

@@ -158,7 +158,13 @@ class World {
       const auto [payload, key] = cut(more);
       out.emplace_back(h::SignalReceived{a, Bytes(payload.empty() ? "null" : payload), key});
     } else if (verb == "update") {
-      out.emplace_back(h::UpdateReceived{a, Bytes(more), ""});
+      const auto hash = a.find('#');
+      out.emplace_back(h::UpdateReceived{a.substr(0, hash), Bytes(more), hash == std::string::npos ? "" : a.substr(hash + 1)});
+    } else if (verb == "timer") {
+      const auto length = parse_duration(rest);
+      if (!length) return length.error().message;
+      now_ += *length;
+      for (auto& fact : due_timers(state_, now_, 1000)) out.push_back(std::move(fact));
     } else if (verb == "review") {
       const FrameId id = find(a, {Phase::waiting});
       if (id == k_none) return "no review '" + a + "' is open";

@@ -46,7 +46,7 @@ void Turn::begin_instant(FrameId id) {
   raised->detail = or_empty(n.raise->detail, *detail);
   if (status && status->is_number()) raised->status = static_cast<int>(std::max(-1e9, std::min(1e9, status->as_double())));
   raised->step = n.name;
-  raised->fault_class = history::FaultClass::fatal;
+  raised->fault_class = history::FaultClass::recoverable;  // a block around it may have a retry
   settle_failure(id, std::move(raised));
 }
 

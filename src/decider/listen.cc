@@ -10,16 +10,22 @@ void Turn::begin_listen(FrameId id) {
     settle_failure(id, name.error());
     return;
   }
+  if (name->empty()) {
+    settle_failure(id, fault(id, "expression", "listen needs the name of a signal; it is empty"));
+    return;
+  }
   emit(history::ListenOpened{id, std::move(*name)});
   if (spec.timeout_ms != 0) emit(history::TimerStarted{id, context_.now + spec.timeout_ms});
   advance_listen(id);
 }
 
-void Turn::advance_listen(FrameId id) {
+// Whether there was a signal to take.
+bool Turn::advance_listen(FrameId id) {
   const Frame& f = frame(id);
-  if (!f.wait || state_.signals.find(f.wait->name) == state_.signals.end()) return;
+  if (!f.wait || !state_.signals.contains(f.wait->name)) return false;
   emit(history::SignalConsumed{id, f.wait->name});
   complete(id, history::OutputKind::returned);
+  return true;
 }
 
 }  // namespace perdure::decider

@@ -37,24 +37,34 @@ void Turn::open_review(FrameId id, bool escalated) {
   out_.commands.emplace_back(OpenReview{id, frame(id).command, text});
 }
 
-void Turn::advance_review(FrameId id) {
-  const Frame& f = frame(id);
-  if (!f.wait || f.wait->votes.empty()) return;
-  const plan::ReviewSpec& spec = *node(id).review;
-  std::set<std::string> approvals;
-  bool rejected = false;
+namespace {
+enum class Votes : std::uint8_t { open, approved, rejected };
+Votes count(const Frame& f, const plan::ReviewSpec& spec) {
+  std::set<std::string_view> approvals;
   for (const auto& [who, approved] : f.wait->votes) {
-    if (approved) approvals.insert(who);
-    else rejected = true;
+    if (!approved) return Votes::rejected;
+    approvals.insert(who);
   }
-  if (rejected && !spec.continue_on_reject) {
-    auto why = std::make_shared<history::Fault>(*fault(id, "review.rejected", "rejected by " + f.wait->votes.back().first));
-    if (const auto answer = parse_json(f.returned.view()); answer && answer->find("feedback") != nullptr)
-      if (const Value* feedback = answer->find("feedback"); feedback->is_string()) why->detail = std::string(feedback->as_string());
-    settle_failure(id, std::move(why));
-  } else if (rejected || approvals.size() >= spec.quorum) {
+  return approvals.size() >= spec.quorum ? Votes::approved : Votes::open;
+}
+}  // namespace
+
+// Whether the votes decide it.
+bool Turn::advance_review(FrameId id) {
+  const Frame& f = frame(id);
+  if (!f.wait || f.wait->votes.empty()) return false;
+  const plan::ReviewSpec& spec = *node(id).review;
+  const Votes votes = count(f, spec);
+  if (votes == Votes::open) return false;
+  if (votes == Votes::approved || spec.continue_on_reject) {
     complete(id, history::OutputKind::returned);
+    return true;
   }
+  auto why = std::make_shared<history::Fault>(*fault(id, "review.rejected", "rejected by " + f.wait->votes.back().first));
+  if (const auto answer = parse_json(f.returned.view()); answer && answer->find("feedback") != nullptr)
+    if (const Value* feedback = answer->find("feedback"); feedback->is_string()) why->detail = std::string(feedback->as_string());
+  settle_failure(id, std::move(why));
+  return true;
 }
 
 void Turn::review_timeout(FrameId id) {
@@ -76,7 +86,9 @@ void Turn::review_timeout(FrameId id) {
 
 std::optional<Error> Turn::refuse_review(const history::ReviewDecided& decision) {
   const Frame* f = live_frame(state_, decision.frame);
-  if (f == nullptr || f->command != decision.command || !f->wait || f->phase != Phase::waiting)
+  const bool open = f != nullptr && f->command == decision.command && f->wait && f->phase == Phase::waiting &&
+                    f->timer != k_timer_fired && node_of(state_, *f).kind == plan::Kind::review;
+  if (!open || count(*f, *node_of(state_, *f).review) != Votes::open)
     return Error{ErrorCode::conflict, "this review is not open any more"};
   const auto request = parse_json(f->wait->request.view());
   if (!request) return Error{ErrorCode::internal, "the review's request can't be read"};
@@ -97,12 +109,19 @@ std::optional<Error> Turn::refuse_review(const history::ReviewDecided& decision)
     if (who == decision.reviewer)
       return Error{ErrorCode::conflict, "'" + decision.reviewer + "' has decided already"};
   const Value* form = request->find("form");
-  if (form != nullptr && form->is_object() && !decision.data.empty() && decision.approved) {
-    const auto data = parse_json(decision.data.view());
-    if (!data) return wrap(data.error(), "data").value();
-    if (const auto errors = plan::validate_schema(*form, *data); !errors.empty())
-      return Error{ErrorCode::invalid, "the data does not fit the form: " + to_string(errors.front(), "data")};
+  if (form == nullptr || !form->is_object() || !decision.approved) return std::nullopt;
+  Value data;  // what the approval stands for: as given, as edited before, or as proposed
+  if (!decision.data.empty()) {
+    auto given = parse_json(decision.data.view());
+    if (!given) return wrap(given.error(), "data").value();
+    data = std::move(*given);
+  } else {
+    const auto edited = parse_json(f->returned.view());
+    const Value* kept = edited && !f->wait->votes.empty() ? edited->find("data") : request->find("data");
+    if (kept != nullptr) data = *kept;
   }
+  if (const auto errors = plan::validate_schema(*form, data); !errors.empty())
+    return Error{ErrorCode::invalid, "the data does not fit the form: " + to_string(errors.front(), "data")};
   return std::nullopt;
 }
 

@@ -89,7 +89,7 @@ void Turn::compensation_ended(FrameId id, FaultPtr why) {
   const std::uint32_t entry = f.index;
   emit(history::CompensationDone{entry, std::move(why)});
   emit(history::StepCompleted{id, history::OutputKind::none, k_none, {}});
-  wake(scope);
+  wake_parent(scope);
 }
 
 }  // namespace perdure::decider

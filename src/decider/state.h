@@ -71,6 +71,7 @@ struct Frame {
   bool cancel_wanted = false;      // what it ends as once children, finally and compensation are done
   bool owns_saga = false;          // `saga` is its own scope: root, `saga:`, a branch of a race
   bool maybe_effect = false;       // an attempt had an unknown outcome
+  bool finalized = false;          // try: its finally body has been entered
   std::uint8_t lost = 0;           // attempts lost with the process; they don't use up the policy
   NodeId node = 0;
   FrameId parent = k_none;
@@ -79,6 +80,7 @@ struct Frame {
   std::uint32_t saga = 0;          // place in State::sagas that records its effects
   std::uint32_t attempt = 1;
   std::uint64_t command = 0;       // sequence of the event that made it; activities, reviews, children: the command id
+  std::uint64_t landed = 0;        // sequence of the fact that came for it last: the order in which answers are taken
   TimeMs started_at = 0;
   TimeMs due = k_never;            // its timer
   std::uint64_t timer = 0;         // sequence of the event that set it
@@ -87,7 +89,6 @@ struct Frame {
   std::uint32_t cursor = 0;        // next child, item or compensation entry
   std::uint32_t iteration = 0;
   std::uint32_t done_children = 0;
-  std::uint32_t limit = 0;         // loop: times
   std::uint32_t first_child = k_none, next_sibling = k_none, previous_sibling = k_none;
   Bytes args;                      // of an activity; input of a child
   Bytes key;                       // its own idempotency key, or empty; of a child: its workflow
@@ -133,7 +134,7 @@ struct State {
   std::map<std::string, Value, std::less<>> outputs;
   Bytes output;                    // of the run
   FaultPtr fault;
-  std::string compensation;        // "", "running", "complete", "failed"
+  std::string compensation;        // "", "running", "complete", "failed", "incomplete" (terminated in the middle)
 
   std::deque<Frame> frames;        // a deque: references stay good while frames are added
   std::vector<FrameId> free_frames;

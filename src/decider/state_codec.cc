@@ -114,11 +114,12 @@ void put_frame(Writer& w, const Frame& f) {
   w.u8(static_cast<std::uint8_t>(f.role));
   w.u8(static_cast<std::uint8_t>(f.phase));
   w.u8(static_cast<std::uint8_t>((f.cancel_wanted ? 1 : 0) | (f.owns_saga ? 2 : 0) | (f.maybe_effect ? 4 : 0) |
-                                 (f.graph ? 8 : 0) | (f.items ? 16 : 0) | (f.wait ? 32 : 0)));
+                                 (f.graph ? 8 : 0) | (f.items ? 16 : 0) | (f.wait ? 32 : 0) | (f.finalized ? 64 : 0)));
   w.u8(f.lost);
   for (const auto id : {f.node, f.parent, f.index, f.scope, f.saga, f.branch, f.first_child, f.next_sibling, f.previous_sibling}) put_id(w, id);
-  for (const auto n : {f.attempt, f.live_children, f.cursor, f.iteration, f.done_children, f.limit}) w.varint(n);
+  for (const auto n : {f.attempt, f.live_children, f.cursor, f.iteration, f.done_children}) w.varint(n);
   w.varint(f.command);
+  w.varint(f.landed);
   w.zigzag(f.started_at);
   w.zigzag(f.due);
   w.varint(f.timer);
@@ -154,14 +155,16 @@ Frame get_frame(Reader& r, const plan::Plan& plan) {
   f.cancel_wanted = (flags & 1) != 0;
   f.owns_saga = (flags & 2) != 0;
   f.maybe_effect = (flags & 4) != 0;
+  f.finalized = (flags & 64) != 0;
   f.lost = r.u8();
   for (auto* id : {&f.node, &f.parent, &f.index, &f.scope, &f.saga, &f.branch, &f.first_child, &f.next_sibling, &f.previous_sibling}) *id = get_id(r);
   if (f.node >= plan.nodes.size()) {
     r.fail_here();
     return Frame{};
   }
-  for (auto* n : {&f.attempt, &f.live_children, &f.cursor, &f.iteration, &f.done_children, &f.limit}) *n = u32(r);
+  for (auto* n : {&f.attempt, &f.live_children, &f.cursor, &f.iteration, &f.done_children}) *n = u32(r);
   f.command = r.varint();
+  f.landed = r.varint();
   f.started_at = r.zigzag();
   f.due = r.zigzag();
   f.timer = r.varint();
@@ -250,8 +253,7 @@ bool rebuild(State& state) {
     if (f.due != k_never) state.timers.emplace(f.due, id);
     if (f.phase == Phase::in_flight) ++state.in_flight;
     if (f.wait && !f.wait->name.empty() && f.phase == Phase::waiting) state.listeners[f.wait->name].emplace(f.command, id);
-    const auto kind = state.plan->nodes[f.node].kind;
-    if (f.phase == Phase::waiting && f.wait && (kind == plan::Kind::subflow || kind == plan::Kind::map)) ++state.children_out;
+    if (waits_for_child(state, f)) ++state.children_out;
   }
   return true;
 }

@@ -58,7 +58,7 @@ void Turn::enter(NodeId node_id, FrameId parent, std::uint32_t index, Role role)
       }
       const auto holds = evaluate_condition(state_, n.when, s);
       if (!holds) {
-        fail(open(node_id, parent, index, role), holds.error());
+        settle_failure(open(node_id, parent, index, role), holds.error());
         return;
       }
       if (!*holds) {
@@ -98,6 +98,7 @@ void Turn::begin(FrameId id) {
     case plan::Kind::set:
     case plan::Kind::emit:
     case plan::Kind::raise: begin_instant(id); return;
+    case plan::Kind::map: start_map_child(id); return;
     default: wake(id); return;
   }
 }
@@ -119,14 +120,21 @@ std::string Turn::output_json(const Frame& f, history::OutputKind kind, NodeId f
   return "null";
 }
 
+// Another branch has won, in this very decision.
+bool Turn::lost_race(const Frame& f) const {
+  const Frame& parent = state_.frames[f.parent];
+  return f.role == Role::step && parent.branch != k_none && parent.phase == Phase::running &&
+         node_of(state_, parent).kind == plan::Kind::race;
+}
+
 void Turn::complete(FrameId id, history::OutputKind kind, NodeId from, Bytes output) {
   const Frame& f = frame(id);
   const plan::Node& n = node(id);
-  if (f.cancel_wanted && f.parent != k_none) {
+  if (f.parent != k_none && (f.cancel_wanted || lost_race(f))) {
     settle_cancel(id);
     return;
   }
-  if (n.pivot) emit(history::PivotPassed{id});
+  if (n.pivot && f.role != Role::item) emit(history::PivotPassed{id});
   if (f.parent == k_none) {
     complete_run(kind, from, std::move(output));
     return;
@@ -139,20 +147,35 @@ void Turn::complete(FrameId id, history::OutputKind kind, NodeId from, Bytes out
   }
   const FrameId parent = f.parent;
   emit(history::StepCompleted{id, kind, from, std::move(output)});
-  wake(parent);
+  wake_parent(parent);
 }
 
 // The step's own work has failed: whatever of it still runs is stopped first.
 void Turn::fail(FrameId id, FaultPtr why) {
-  if (frame(id).live_children == 0) {
-    settle_failure(id, std::move(why));
+  const Frame& f = frame(id);
+  if (waits_for_child(state_, f)) {
+    emit(history::FrameFailing{id, std::move(why)});
+    out_.commands.emplace_back(CancelChild{id, f.command, std::string(f.wait->request.view())});
+    return;
+  }
+  if (f.live_children == 0) {
+    stopped(id, std::move(why));
     return;
   }
   emit(history::FrameFailing{id, std::move(why)});
   cancel_children(id);
 }
 
-// Nothing of the step runs any more: undo its saga, try again, take the fallback, or hand the fault up.
+// Nothing of the step runs any more, and it was not its own construct that ended it: a try has its finally to come.
+void Turn::stopped(FrameId id, FaultPtr why) {
+  const Frame& f = frame(id);
+  const plan::Node& n = node(id);
+  const bool clean_up = n.kind == plan::Kind::attempt && n.finally != k_none && !f.finalized && !is_foreach_head(state_, f);
+  if (clean_up) end_try(id, std::move(why));
+  else settle_failure(id, std::move(why));
+}
+
+// The step has failed: undo its saga, try again, take the fallback, or hand the fault up.
 void Turn::settle_failure(FrameId id, FaultPtr why) {
   const Frame& f = frame(id);
   const plan::Node& n = node(id);
@@ -171,8 +194,8 @@ void Turn::settle_failure(FrameId id, FaultPtr why) {
   }
   const bool head = is_foreach_head(state_, f);
   const bool used_fallback = f.branch == k_branch_fallback || f.branch == k_branch_breaker;
-  if (!used_fallback && !(head && f.items)) {
-    if (!head && retry_block(id, why)) return;
+  if (!used_fallback && !head) {  // of a foreach step they apply to each item
+    if (retry_block(id, why)) return;
     if (why->type == "breaker.open" && n.breaker && n.breaker->fallback != k_none) {
       emit(history::BranchTaken{id, k_branch_breaker, why});
       enter(n.breaker->fallback, id, 0, Role::fallback);
@@ -188,7 +211,7 @@ void Turn::settle_failure(FrameId id, FaultPtr why) {
   }
   const FrameId parent = f.parent;
   emit(history::StepFailed{id, why, n.on_error == plan::OnError::proceed});
-  wake(parent);
+  wake_parent(parent);
 }
 
 bool Turn::retry_block(FrameId id, const FaultPtr& why) {
@@ -218,13 +241,15 @@ void Turn::cancel_children(FrameId id) {
 void Turn::cancel(FrameId id) {
   const Frame& f = frame(id);
   if (f.role == Role::compensation || f.cancel_wanted) return;
+  const bool ending = f.phase == Phase::failing || f.phase == Phase::compensating;
+  if (f.parent == k_none && ending) return;  // the run is failing already and will say why
   switch (f.phase) {
     case Phase::in_flight:
       emit(history::ActivityCancelRequested{id});
       out_.commands.emplace_back(CancelActivity{id, f.command});
       return;
     case Phase::waiting:
-      if ((node(id).kind == plan::Kind::subflow || node(id).kind == plan::Kind::map) && f.wait) {
+      if (waits_for_child(state_, f)) {
         const std::string child(f.wait->request.view());
         emit(history::ChildCancelRequested{id, child, false});
         out_.commands.emplace_back(CancelChild{id, f.command, child});
@@ -234,7 +259,7 @@ void Turn::cancel(FrameId id) {
       return;
     case Phase::queued: settle_cancel(id); return;
     case Phase::backing_off:
-      if (f.maybe_effect) record_effect(id, true);
+      if (f.maybe_effect && node(id).compensation != k_none) record_effect(id, true);
       settle_cancel(id);
       return;
     case Phase::running:
@@ -257,8 +282,7 @@ void Turn::cancel(FrameId id) {
 void Turn::settle_cancel(FrameId id) {
   const Frame& f = frame(id);
   const plan::Node& n = node(id);
-  if (n.kind == plan::Kind::attempt && n.finally != k_none && f.phase != Phase::finalizing &&
-      f.phase != Phase::compensating && !is_foreach_head(state_, f)) {
+  if (n.kind == plan::Kind::attempt && n.finally != k_none && !f.finalized && !is_foreach_head(state_, f)) {
     emit(history::FrameCancelling{id});
     emit(history::FinallyEntered{id, {}});
     enter(n.finally, id, 0, Role::step);
@@ -276,7 +300,7 @@ void Turn::settle_cancel(FrameId id) {
   }
   const FrameId parent = f.parent;
   emit(history::StepCancelled{id});
-  wake(parent);
+  wake_parent(parent);
 }
 
 void Turn::complete_run(history::OutputKind kind, NodeId from, Bytes output) {

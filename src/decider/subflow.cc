@@ -13,36 +13,43 @@ void Turn::begin_subflow(FrameId id) {
     settle_failure(id, name ? input.error() : name.error());
     return;
   }
-  const Frame& f = frame(id);
   StartChild c;
   c.frame = id;
-  c.command = f.command;
-  c.child = state_.info->run.id + "." + std::to_string(f.command);
   c.workflow = std::move(*name);
   c.version = spec.version;
   c.input = std::move(*input);
   c.wait = spec.wait;
-  emit(history::ChildScheduled{id, c.child, c.workflow, c.version, "", c.input, c.wait});
-  out_.commands.emplace_back(std::move(c));
+  start_child(std::move(c));
 }
 
-// The activity that validated the tasks returned {"plan": HASH}.
+// The activity that validated the tasks returned {"plan": HASH}; a further attempt runs the same plan.
 void Turn::start_map_child(FrameId id) {
   const Frame& f = frame(id);
-  const auto answer = parse_json(f.returned.view());
-  const Value* hash = answer ? answer->find("plan") : nullptr;
-  if (hash == nullptr || !hash->is_string()) {
-    settle_failure(id, fault(id, "internal", "the task graph was not turned into a plan"));
-    return;
-  }
   StartChild c;
   c.frame = id;
-  c.command = f.command;
-  c.child = state_.info->run.id + "." + std::to_string(f.command);
   c.workflow = state_.info->workflow + "/" + node(id).name;
-  c.plan_hash = std::string(hash->as_string());
   c.input = Bytes(std::string("null"));
-  emit(history::ChildScheduled{id, c.child, c.workflow, "", c.plan_hash, c.input, true});
+  if (f.wait) {
+    c.plan_hash = f.wait->plan_hash;
+  } else {
+    const auto answer = parse_json(f.returned.view());
+    const Value* hash = answer ? answer->find("plan") : nullptr;
+    if (hash == nullptr || !hash->is_string()) {
+      settle_failure(id, fault(id, "internal", "the task graph was not turned into a plan"));
+      return;
+    }
+    c.plan_hash = std::string(hash->as_string());
+    if (const DurationMs limit = node(id).timeouts.start_to_close_ms; limit != 0)
+      emit(history::TimerStarted{id, context_.now + limit});
+  }
+  start_child(std::move(c));
+}
+
+// Each attempt is a child of its own, named after the event that asked for it.
+void Turn::start_child(StartChild c) {
+  c.command = state_.last_seq + 1;
+  c.child = state_.info->run.id + "." + std::to_string(c.command);
+  emit(history::ChildScheduled{c.frame, c.child, c.workflow, c.version, c.plan_hash, c.input, c.wait});
   out_.commands.emplace_back(std::move(c));
 }
 
@@ -56,6 +63,7 @@ void Turn::child_returned(FrameId id) {
   if (n.compensation != k_none) record_effect(id, false);
   else if (n.kind == plan::Kind::map || n.subflow->wait) record_child(id);
   if (f.cancel_wanted) settle_cancel(id);
+  else if (f.fault) settle_failure(id, f.fault);  // too late: it had exceeded its time
   else complete(id, history::OutputKind::returned);
 }
 

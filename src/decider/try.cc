@@ -52,7 +52,9 @@ void Turn::advance_try(FrameId id) {
       if (!*holds) continue;
     }
     if (c.retry) {
-      if (const auto delay = delay_before(*c.retry, f.attempt, *why, state_.info->seed ^ f.command)) {
+      history::Fault asked = *why;  // the file names it as one to retry, whatever its class says
+      if (asked.fault_class == history::FaultClass::fatal) asked.fault_class = history::FaultClass::recoverable;
+      if (const auto delay = delay_before(*c.retry, f.attempt, asked, state_.info->seed ^ f.command)) {
         emit(history::ActivityRetryScheduled{id, f.attempt + 1, context_.now + *delay});
         return;
       }

@@ -1,6 +1,7 @@
 #include "decider/turn.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/limits.h"
 
@@ -16,12 +17,26 @@ FrameId Turn::next_frame() const {
 }
 
 FaultPtr Turn::fault(FrameId id, std::string type, std::string title) const {
-  return make_fault(std::move(type), std::move(title), node(id).name);
+  return make_fault(std::move(type), std::move(title), id == 0 ? std::string() : node(id).name);
 }
 
+// Worth another attempt where the step has a retry of its own.
+FaultPtr Turn::timeout(FrameId id, std::string type, std::string title) const {
+  auto made = std::make_shared<history::Fault>(*fault(id, std::move(type), std::move(title)));
+  made->fault_class = history::FaultClass::recoverable;
+  return made;
+}
+
+// As they would have been taken without the pause or the cut: what was answered in the order of the answers.
 void Turn::wake_all() {
+  std::vector<FrameId> live;
   for (FrameId id = 0; id < state_.frames.size(); ++id)
-    if (state_.frames[id].live) awake_.push_back(id);
+    if (state_.frames[id].live) live.push_back(id);
+  std::sort(live.begin(), live.end(), [&](FrameId a, FrameId b) {
+    const Frame &x = state_.frames[a], &y = state_.frames[b];
+    return std::tie(x.landed, x.command) < std::tie(y.landed, y.command);
+  });
+  awake_.insert(awake_.end(), live.begin(), live.end());
 }
 
 void Turn::drain() {
@@ -38,6 +53,12 @@ void Turn::drain() {
       out_.more = true;
       return;
     }
+    if (!soon_.empty()) {
+      const FrameId id = soon_.back();
+      soon_.pop_back();
+      advance(id);
+      continue;
+    }
     if (next < awake_.size()) {
       advance(awake_[next++]);
       continue;
@@ -45,7 +66,7 @@ void Turn::drain() {
     awake_.clear();
     next = 0;
     serve_queue();
-    if (awake_.empty()) return;
+    if (awake_.empty() && soon_.empty()) return;
   }
 }
 
@@ -67,7 +88,7 @@ void Turn::serve_queue() {
 void Turn::advance(FrameId id) {
   if (live_frame(state_, id) == nullptr) return;
   Frame& f = frame(id);
-  if (f.timer == k_timer_fired) {
+  if (f.timer == k_timer_fired && f.phase != Phase::returned && f.phase != Phase::failing) {
     on_timer(id);
     return;
   }
@@ -99,7 +120,7 @@ void Turn::advance(FrameId id) {
       if (attempts && f.command != 0 && f.fault) attempt_failed(id);
       else if (f.role == Role::compensation) compensation_ended(id, f.fault);
       else if (f.cancel_wanted) settle_cancel(id);
-      else settle_failure(id, f.fault);
+      else stopped(id, f.fault);
       return;
     case Phase::fallback:
       if (f.live_children > 0) return;
@@ -144,17 +165,19 @@ void Turn::on_timer(FrameId id) {
     switch (node(id).kind) {
       case plan::Kind::wait: complete(id, history::OutputKind::none); return;
       case plan::Kind::listen:
-        fail(id, fault(id, "timeout.listen", "no signal '" + (f.wait ? f.wait->name : std::string()) + "' arrived in time"));
+        if (!advance_listen(id)) fail(id, timeout(id, "timeout.listen", "no signal '" + (f.wait ? f.wait->name : std::string()) + "' arrived in time"));
         return;
-      case plan::Kind::review: review_timeout(id); return;
+      case plan::Kind::review:
+        if (!advance_review(id)) review_timeout(id);
+        return;
       default: break;
     }
   }
   if (f.parent == k_none) {
-    fail(id, fault(id, "timeout.run", "the run exceeded its time limit"));
+    fail(id, timeout(id, "timeout.run", "the run exceeded its time limit"));
     return;
   }
-  fail(id, fault(id, "timeout.start_to_close", "step '" + node(id).name + "' exceeded its time limit"));
+  fail(id, timeout(id, "timeout.start_to_close", "step '" + node(id).name + "' exceeded its time limit"));
 }
 
 }  // namespace perdure::decider

@@ -26,6 +26,8 @@ class Turn {
   // turn.cc
   void emit(history::Event event);
   void wake(FrameId id) { if (id != k_none) awake_.push_back(id); }
+  // Before anything else: a child's end reaches its parent before the next fact's frame is looked at.
+  void wake_parent(FrameId id) { if (id != k_none && (soon_.empty() || soon_.back() != id)) soon_.push_back(id); }
   void wake_all();
   void advance(FrameId id);
   void serve_queue();
@@ -35,14 +37,17 @@ class Turn {
   const plan::Node& node(FrameId id) const { return plan_.nodes[state_.frames[id].node]; }
   Surroundings around(FrameId id) const { Surroundings s; s.frame = id; return s; }
   FaultPtr fault(FrameId id, std::string type, std::string title) const;
+  FaultPtr timeout(FrameId id, std::string type, std::string title) const;
   bool closed() const { return history::is_closed(state_.status); }
 
   // step.cc: how any step begins and ends, whatever its kind
   void enter(NodeId node, FrameId parent, std::uint32_t index, Role role);
   FrameId open(NodeId node, FrameId parent, std::uint32_t index, Role role);
   void begin(FrameId id);
+  bool lost_race(const Frame& f) const;
   void complete(FrameId id, history::OutputKind kind, NodeId from = k_none, Bytes output = {});
   void fail(FrameId id, FaultPtr fault);
+  void stopped(FrameId id, FaultPtr fault);
   void settle_failure(FrameId id, FaultPtr fault);
   bool retry_block(FrameId id, const FaultPtr& fault);
   void cancel(FrameId id);
@@ -71,13 +76,14 @@ class Turn {
   void end_try(FrameId id, FaultPtr fault);
   void begin_wait(FrameId id);           // wait.cc
   void begin_listen(FrameId id);         // listen.cc
-  void advance_listen(FrameId id);
+  bool advance_listen(FrameId id);
   void begin_review(FrameId id);         // review.cc
   void open_review(FrameId id, bool escalated);
-  void advance_review(FrameId id);
+  bool advance_review(FrameId id);
   void review_timeout(FrameId id);
   void begin_subflow(FrameId id);        // subflow.cc: subflow, and the second half of map
   void start_map_child(FrameId id);
+  void start_child(StartChild child);
   void child_returned(FrameId id);
   void begin_instant(FrameId id);        // instant.cc: set, emit, raise
   // saga.cc
@@ -98,7 +104,8 @@ class Turn {
   State& state_;
   const Context& context_;
   Decision& out_;
-  std::vector<FrameId> awake_;
+  std::vector<FrameId> awake_;  // in the order of the facts
+  std::vector<FrameId> soon_;   // parents of what has just ended, last first
 };
 
 }  // namespace perdure::decider

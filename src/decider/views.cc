@@ -79,6 +79,7 @@ struct Lister {
     for (const auto& c : n.catches) visit(c.body);
     visit(n.finally);
     visit(n.fallback);
+    if (n.breaker) visit(n.breaker->fallback);
   }
 
   void one(const plan::Node& n, FrameId parent, std::uint32_t scope, const std::string& prefix) {
@@ -142,15 +143,37 @@ std::vector<StepState> steps(const State& state, std::size_t max_items) {
   return std::move(lister.out);
 }
 
+namespace {
+// What a frame is that no answer, timer or child will ever move on; nullptr when all is well. Holds between decisions.
+const char* stuck_as(const State& state, const Frame& f) {
+  if (f.timer == k_timer_fired) return "out of time";
+  switch (f.phase) {
+    case Phase::queued:
+    case Phase::in_flight:
+    case Phase::backing_off: return nullptr;
+    case Phase::returned: return "answered";
+    case Phase::waiting: {
+      const bool timed = f.role != Role::compensation && node_of(state, f).kind == plan::Kind::wait;
+      return (timed ? f.due == k_never : !f.wait) ? "waiting for nothing" : nullptr;
+    }
+    default: return f.live_children == 0 ? "left without children" : nullptr;
+  }
+}
+}  // namespace
+
 std::vector<std::string> check_state(const State& state) {
   std::vector<std::string> findings;
   std::uint32_t in_flight = 0, children = 0;
-  std::size_t timers = 0;
+  std::size_t timers = 0, queued = 0;
+  const bool settled = !state.paused && !state.cut;
   for (FrameId id = 0; id < state.frames.size(); ++id) {
     const Frame& f = state.frames[id];
     if (!f.live) continue;
     if (f.phase == Phase::in_flight) ++in_flight;
-    if (f.phase == Phase::waiting && f.wait && f.wait->name.empty() && state.plan->nodes[f.node].kind != plan::Kind::review) ++children;
+    if (f.phase == Phase::queued) ++queued;
+    if (waits_for_child(state, f)) ++children;
+    if (const char* stuck = settled ? stuck_as(state, f) : nullptr)
+      findings.push_back(fmt::format("step '{}' is {} and nothing will move it on", state.plan->nodes[f.node].name, stuck));
     if (f.due != k_never) {
       ++timers;
       if (!state.timers.contains({f.due, id})) findings.push_back(fmt::format("frame {} has a timer that is not indexed", id));
@@ -160,6 +183,7 @@ std::vector<std::string> check_state(const State& state) {
     if (f.phase == Phase::backing_off && f.due == k_never && f.timer != k_timer_fired)
       findings.push_back(fmt::format("step '{}' waits for its next attempt without a timer", state.plan->nodes[f.node].name));
   }
+  if (queued != state.queued.size()) findings.push_back(fmt::format("{} steps are in the queue, {} wait in it", state.queued.size(), queued));
   if (timers != state.timers.size()) findings.push_back(fmt::format("{} timers are indexed, {} belong to frames", state.timers.size(), timers));
   if (in_flight != state.in_flight) findings.push_back(fmt::format("{} attempts are counted in flight, {} are", state.in_flight, in_flight));
   if (children != state.children_out) findings.push_back(fmt::format("{} child runs are counted, {} are waited for", state.children_out, children));
