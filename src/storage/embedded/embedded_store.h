@@ -14,9 +14,10 @@ namespace perdure::storage {
 class Tables;
 
 struct EmbeddedOptions {
-  // Bytes of committed data not yet in the tables; at half of it a generation is written, at all of it commit() waits.
-  std::size_t overlay_bytes = std::size_t{48} << 20;
-  std::size_t table_cache_bytes = std::size_t{16} << 20;
+  // Bytes of committed data not yet in the tables: at a third a generation is closed and written; when two more thirds
+  // have come before that is done, commit() waits.
+  std::size_t overlay_bytes = std::size_t{24} << 20;
+  std::size_t table_cache_bytes = std::size_t{12} << 20;
   std::uint64_t first_segment_bytes = std::uint64_t{1} << 20;  // of the journal; later ones grow up to segment_bytes
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;
   std::size_t group_bytes = std::size_t{2} << 20;              // of commits in one journal record

@@ -204,10 +204,10 @@ TEST(Recovery, AFailedSyncFailsAllThatIsPendingAndRefusesMoreUntilRecovered) {
 std::map<std::string, std::string> small_store(std::string& shown) {
   FaultyFileSystem files(1);
   EmbeddedOptions options = options_on(files);
-  options.first_segment_bytes = options.segment_bytes = 32 << 10;
+  options.first_segment_bytes = options.segment_bytes = 24 << 10;
   auto store = open_embedded("/store", options);
   EXPECT_TRUE(store.has_value());
-  for (const Operation& operation : ScriptWriter(11).write(24)) EXPECT_TRUE(run_durably(**store, operation).has_value());
+  for (const Operation& operation : ScriptWriter(11).write(16)) EXPECT_TRUE(run_durably(**store, operation).has_value());
   EXPECT_TRUE((*store)->put_blob(Bytes::copy("a blob")).has_value());
   shown = *show(**store);
   return files.snapshot();  // as after a crash: not closed

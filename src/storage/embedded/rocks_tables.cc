@@ -8,7 +8,10 @@
 #include <rocksdb/utilities/checkpoint.h>
 
 #include <array>
+#include <chrono>
+#include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 namespace perdure::storage {
 namespace {
@@ -19,6 +22,8 @@ tl::unexpected<Error> refused(const rocksdb::Status& status, const std::string& 
                                                                                              : ErrorCode::io;
   return fail(code, directory + ": tables: " + status.ToString());
 }
+constexpr int k_files_waiting_max = 64;  // for a merge; above it writing waits
+
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
@@ -44,6 +49,10 @@ rocksdb::ColumnFamilyOptions family_options(Space space, const std::shared_ptr<r
   family.target_file_size_base = 32 << 20;
   family.max_bytes_for_level_base = 128 << 20;
   family.level_compaction_dynamic_level_bytes = true;
+  // Files cover narrow ranges, so many may lie side by side; merging them seldom keeps what is written twice low.
+  family.level0_file_num_compaction_trigger = 12;
+  family.level0_slowdown_writes_trigger = k_files_waiting_max;
+  family.level0_stop_writes_trigger = 2 * k_files_waiting_max;
   return family;
 }
 
@@ -56,6 +65,8 @@ rocksdb::DBOptions database_options(const RocksOptions& options) {
   database.max_open_files = 512;
   database.avoid_flush_during_shutdown = true;
   database.bytes_per_sync = 1 << 20;
+  database.writable_file_max_buffer_size = 256 << 10;
+  database.compaction_readahead_size = 512 << 10;
   database.max_manifest_file_size = 8 << 20;
   database.keep_log_file_num = 2;
   database.max_log_file_size = 1 << 20;
@@ -213,6 +224,7 @@ class RocksTables final : public Tables {
   }
 
   Status apply(const ApplyHint& hint, const std::function<Status(LaneWriter&)>& write) override {
+    await_merges();
     return hint.size_bytes < options_.ingest_from_bytes ? apply_batch(write) : apply_files(write);
   }
 
@@ -242,6 +254,19 @@ class RocksTables final : public Tables {
  private:
   std::string ingest_directory() const { return directory_ + "/ingest"; }
   rocksdb::ColumnFamilyHandle* family(Space space) const { return families_[static_cast<std::size_t>(space)]; }
+
+  // Files that are ingested are not held back by RocksDB: the pace of its merging is kept here.
+  void await_merges() const {
+    using namespace std::chrono_literals;
+    for (rocksdb::ColumnFamilyHandle* handle : families_) {
+      std::string files;
+      for (int waits = 0; waits < 1000; ++waits) {
+        if (!database_->GetProperty(handle, rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0", &files)) break;
+        if (std::atoi(files.c_str()) < k_files_waiting_max) break;
+        std::this_thread::sleep_for(10ms);
+      }
+    }
+  }
 
   Status apply_batch(const std::function<Status(LaneWriter&)>& write) {
     BatchWriter writer(families_);
