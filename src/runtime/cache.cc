@@ -33,7 +33,7 @@ Result<Run*> Shard::load(const RunKey& key) {
     if (loaded.error().code == ErrorCode::corrupt) quarantine(key, nullptr, loaded.error());
     return tl::unexpected<Error>(std::move(loaded).error());
   }
-  auto state = load_state(core_.plans, *loaded);
+  auto state = load_state(core_.plans, core_.payloads, *loaded);
   if (!state) {
     Error error = std::move(state).error();
     error.message = "run '" + key.id + "' can't be read: " + error.message;

@@ -50,6 +50,7 @@ Core::Core(std::shared_ptr<storage::Store> store_, RuntimeOptions options_)
     : store(std::move(store_)),
       options(completed(std::move(options_))),
       clock(options.clock),
+      payloads(*store),
       plans(*store,
             [this](const plan::Node& node) {
               Route route;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/dispatcher.h"
+#include "runtime/payloads.h"
 #include "runtime/plans.h"
 #include "runtime/runtime.h"
 
@@ -70,6 +71,7 @@ struct Core {
   std::shared_ptr<Clock> clock;
   std::unique_ptr<activity::Driver> map_driver;
   std::map<std::string, activity::Driver*> drivers;  // by type
+  Payloads payloads;
   Plans plans;
   Dispatcher dispatcher;
   Horizon horizon;

@@ -140,7 +140,9 @@ bool Keeper::retain(TimeMs now) {
       const auto parent = core_.store->row({run.tenant, row.parent});
       if (parent && *parent && !(*parent)->closed) continue;
     }
-    (void)core_.store->purge(run);  // what can't be removed now is tried again at the next sweep
+    const auto keys = core_.payloads.release(run);
+    if (!keys || !core_.store->purge(run)) continue;  // tried again at the next sweep
+    for (const std::string& key : *keys) core_.shards[0]->post(KeyMessage{key, std::nullopt, {}});
   }
   retain_cursor_ = page->next_cursor;
   return !retain_cursor_.empty();

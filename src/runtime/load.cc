@@ -33,7 +33,7 @@ Result<std::string> plan_hash_of(const storage::LoadedRun& loaded) {
   return started->info->plan_hash;
 }
 
-Result<decider::State> state_of(const storage::LoadedRun& loaded, const plan::Plan& plan) {
+Result<decider::State> state_of(const storage::LoadedRun& loaded, Payloads& payloads, const plan::Plan& plan) {
   decider::State state = decider::empty_state(plan);
   if (!loaded.snapshot.empty()) {
     PERDURE_TRY(snapshot, open_snapshot(loaded.snapshot.view()));
@@ -41,7 +41,7 @@ Result<decider::State> state_of(const storage::LoadedRun& loaded, const plan::Pl
     state = std::move(decoded);
   }
   for (const Bytes& bytes : loaded.tail) {
-    PERDURE_TRY(batch, history::decode_batch(bytes.view()));
+    PERDURE_TRY(batch, payloads.decode(bytes.view()));
     std::uint64_t seq = batch.first_seq;
     for (const history::Event& event : batch.events)
       if (seq++ > state.last_seq) decider::evolve(state, event, batch.now);
@@ -55,10 +55,10 @@ Result<decider::State> state_of(const storage::LoadedRun& loaded, const plan::Pl
 
 }  // namespace
 
-Result<LoadedState> load_state(Plans& plans, const storage::LoadedRun& loaded) {
+Result<LoadedState> load_state(Plans& plans, Payloads& payloads, const storage::LoadedRun& loaded) {
   PERDURE_TRY(hash, plan_hash_of(loaded));
   PERDURE_TRY(plan, plans.by_hash(hash));
-  PERDURE_TRY(state, state_of(loaded, *plan->plan));
+  PERDURE_TRY(state, state_of(loaded, payloads, *plan->plan));
   return LoadedState{std::move(plan), std::move(state)};
 }
 

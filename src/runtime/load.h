@@ -1,6 +1,7 @@
 #pragma once
 // From what the store has of a run to its state, and the runtime's snapshot form: version 1, the plan's hash, the state.
 #include "decider/decider.h"
+#include "runtime/payloads.h"
 #include "runtime/plans.h"
 #include "storage/store.h"
 
@@ -11,7 +12,7 @@ struct LoadedState {
   decider::State state;
 };
 // `corrupt`, `unsupported` or `not_found` (its plan).
-Result<LoadedState> load_state(Plans& plans, const storage::LoadedRun& loaded);
+Result<LoadedState> load_state(Plans& plans, Payloads& payloads, const storage::LoadedRun& loaded);
 
 Bytes encode_snapshot(const decider::State& state);
 

@@ -4,7 +4,6 @@
 
 #include "base/json.h"
 #include "runtime/base64.h"
-#include "runtime/promise.h"
 #include "runtime/runtime_engine.h"
 #include "runtime/views.h"
 
@@ -24,7 +23,7 @@ Result<std::vector<engine::HistoryEntry>> RuntimeEngine::history(const RunKey& r
     PERDURE_TRY(page, core_.store->history(run, next, k_page_bytes));
     if (page.empty()) break;
     for (const storage::HistoryBatch& stored : page) {
-      auto batch = history::decode_batch(stored.batch.view());
+      auto batch = core_.payloads.decode(stored.batch.view());
       if (!batch) return wrap(std::move(batch).error(), "run '" + run.id + "'");
       std::uint64_t seq = batch->first_seq;
       for (history::Event& event : batch->events) {
@@ -44,7 +43,7 @@ Result<std::vector<history::Batch>> RuntimeEngine::batches(const RunKey& run) {
     PERDURE_TRY(page, core_.store->history(run, next, k_page_bytes));
     if (page.empty()) return all;
     for (const storage::HistoryBatch& stored : page) {
-      auto batch = history::decode_batch(stored.batch.view());
+      auto batch = core_.payloads.decode(stored.batch.view());
       if (!batch) return wrap(std::move(batch).error(), "run '" + run.id + "'");
       all.push_back(std::move(*batch));
       next = stored.first_seq + stored.count;
@@ -54,7 +53,7 @@ Result<std::vector<history::Batch>> RuntimeEngine::batches(const RunKey& run) {
 
 Result<LoadedState> RuntimeEngine::load_durable(const RunKey& run) {
   PERDURE_TRY(loaded, core_.store->load(run));
-  return load_state(core_.plans, loaded);
+  return load_state(core_.plans, core_.payloads, loaded);
 }
 
 Result<engine::ReplayReport> RuntimeEngine::replay(const RunKey& run) {
@@ -99,7 +98,7 @@ Result<engine::Started> RuntimeEngine::restart(const engine::RestartRequest& req
                                               {"by", Value(request.by)}})));
   const auto slot = std::make_shared<AnswerSlot<engine::Started>>();
   const auto promise = std::make_shared<Promise<engine::Started>>(slot);
-  if (stopped_) return fail(ErrorCode::cancelled, "the engine is shut down");
+  if (stopped_) return tl::unexpected<Error>(shut_down());
   put_start(plan, std::move(info), request.id.empty(),
             [promise](Result<engine::Started> result) { promise->set(std::move(result)); });
   if (core_.options.manual)
@@ -131,7 +130,7 @@ Value RuntimeEngine::context_before(const RunKey& run, const LoadedState& from, 
 
 Result<std::string> RuntimeEngine::export_run(const RunKey& run) {
   PERDURE_TRY(loaded, core_.store->load(run));
-  PERDURE_TRY(state, load_state(core_.plans, loaded));
+  PERDURE_TRY(state, load_state(core_.plans, core_.payloads, loaded));
   Value batches = Value::array();
   std::uint64_t next = 1;
   while (true) {
@@ -141,7 +140,8 @@ Result<std::string> RuntimeEngine::export_run(const RunKey& run) {
       if (stored.first_seq != next)
         return fail(ErrorCode::unsupported, "run '" + run.id + "' can't be exported whole: events up to " +
                                                 std::to_string(stored.first_seq - 1) + " were compacted behind a snapshot");
-      batches.push_back(Value(to_base64(stored.batch.view())));
+      PERDURE_TRY(whole, core_.payloads.decode(stored.batch.view()));  // a document has no blobs beside it
+      batches.push_back(Value(to_base64(history::encode_batch(whole).view())));
       next = stored.first_seq + stored.count;
     }
   }
@@ -171,7 +171,6 @@ struct Imported {
   RunKey run;
   std::shared_ptr<const plan::Plan> plan;
   std::vector<history::Batch> batches;
-  std::vector<Bytes> bytes;
 };
 
 Result<Imported> read_export(const std::string& text) {
@@ -200,7 +199,6 @@ Result<Imported> read_export(const std::string& text) {
     PERDURE_TRY(bytes, from_base64(item.as_string()));
     PERDURE_TRY(batch, history::decode_batch(bytes));
     imported.batches.push_back(std::move(batch));
-    imported.bytes.emplace_back(std::move(bytes));
   }
   return imported;
 }
@@ -208,7 +206,7 @@ Result<Imported> read_export(const std::string& text) {
 }  // namespace
 
 Result<RunKey> RuntimeEngine::import_run(const std::string& document) {
-  if (stopped_) return fail(ErrorCode::cancelled, "the engine is shut down");
+  if (stopped_) return tl::unexpected<Error>(shut_down());
   PERDURE_TRY(imported, read_export(document));
   auto replayed = decider::replay(*imported.plan, imported.batches, true);
   if (!replayed) return wrap(std::move(replayed).error(), "the document's history");
@@ -223,12 +221,20 @@ Result<RunKey> RuntimeEngine::import_run(const std::string& document) {
   storage::Commit commit;
   commit.epoch = core_.store->epoch();
   commit.keys.push_back({plan_key(imported.plan->hash), imported.plan->encoded});
+  std::vector<std::string> blobs;
   for (std::size_t i = 0; i < imported.batches.size(); ++i) {
     storage::RunWrite write;
     write.run = imported.run;
     write.first_seq = imported.batches[i].first_seq;
     write.count = static_cast<std::uint32_t>(imported.batches[i].events.size());
-    write.batch = imported.bytes[i];
+    auto encoded = core_.payloads.encode(imported.batches[i]);
+    if (!encoded) {
+      core_.payloads.unpin(blobs);
+      return tl::unexpected<Error>(std::move(encoded).error());
+    }
+    write.batch = std::move(encoded->batch);
+    Payloads::add_references(imported.run, encoded->blobs, commit.keys);
+    std::move(encoded->blobs.begin(), encoded->blobs.end(), std::back_inserter(blobs));
     if (i == 0 || i + 1 == imported.batches.size()) {
       write.row = import_row(state);
       write.wake = history::is_closed(state.status) ? k_never
@@ -243,6 +249,7 @@ Result<RunKey> RuntimeEngine::import_run(const std::string& document) {
     if (status) promise->set(run);
     else promise->set(tl::unexpected<Error>(status.error()));
   });
+  core_.payloads.unpin(blobs);
   if (core_.options.manual)
     while (!slot->ready() && turn()) {}
   PERDURE_TRY(run, slot->take(core_.options.manual));

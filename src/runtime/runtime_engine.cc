@@ -4,7 +4,6 @@
 #include <thread>
 
 #include "base/json.h"
-#include "runtime/promise.h"
 #include "runtime/views.h"
 #include "runtime/virtual_clock.h"
 
@@ -22,8 +21,6 @@ void base32(std::string& out, std::uint64_t value, int digits) {
   static constexpr char k_alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
   for (int i = digits - 1; i >= 0; --i) out += k_alphabet[(value >> (5 * i)) & 31];
 }
-
-Error stopped() { return {ErrorCode::cancelled, "the engine is shut down"}; }
 
 }  // namespace
 
@@ -98,36 +95,10 @@ std::string RuntimeEngine::make_id() {
   return id;
 }
 
-template <class T>
-Result<T> RuntimeEngine::ask(Shard& shard, std::function<void(std::function<void(Result<T>)>)> work) {
-  if (stopped_) return tl::unexpected<Error>(stopped());
-  const auto slot = std::make_shared<AnswerSlot<T>>();
-  shard.post(CallMessage{[work = std::move(work), promise = std::make_shared<Promise<T>>(slot)] {
-    work([promise](Result<T> result) { promise->set(std::move(result)); });
-  }});
-  if (core_.options.manual)
-    while (!slot->ready() && turn()) {}
-  return slot->take(core_.options.manual);
-}
-
-template <class T>
-Result<T> RuntimeEngine::look(const RunKey& run, std::function<Result<T>(const Run&)> at) {
-  Shard& shard = core_.shard_of(run);
-  return ask<T>(shard, [&shard, run, at = std::move(at)](std::function<void(Result<T>)> done) {
-    shard.read(run, [&](Result<const Run*> found) -> Shard::Deliver {
-      auto seen = found ? at(**found) : Result<T>(tl::unexpected<Error>(found.error()));
-      return [done, seen = std::move(seen)](const Status& durable) {
-        if (durable) done(seen);
-        else done(tl::unexpected<Error>(durable.error()));
-      };
-    });
-  });
-}
-
 Result<Value> RuntimeEngine::tell(const RunKey& run, history::Event fact) {
   PERDURE_TRY_VOID(check_id("the run's id", run.id));
   Shard& shard = core_.shard_of(run);
-  if (stopped_) return tl::unexpected<Error>(stopped());
+  if (stopped_) return tl::unexpected<Error>(shut_down());
   const auto slot = std::make_shared<AnswerSlot<Value>>();
   const auto promise = std::make_shared<Promise<Value>>(slot);
   shard.post(FactMessage{run, std::move(fact), [promise](Result<Value> result) { promise->set(std::move(result)); }});
@@ -182,7 +153,7 @@ Result<engine::Started> RuntimeEngine::start(engine::StartRequest request) {
 }
 
 void RuntimeEngine::start_async(engine::StartRequest request, std::function<void(Result<engine::Started>)> done) {
-  if (stopped_) return done(tl::unexpected<Error>(stopped()));
+  if (stopped_) return done(tl::unexpected<Error>(shut_down()));
   auto entry = request.plan ? Result<PlanPtr>(core_.plans.adopt(std::move(request.plan)))
                             : core_.plans.by_name(request.workflow, request.version);
   if (!entry) return done(tl::unexpected<Error>(std::move(entry).error()));
@@ -220,7 +191,7 @@ void RuntimeEngine::put_start(PlanPtr plan, std::shared_ptr<history::StartInfo> 
 }
 
 Result<engine::RunView> RuntimeEngine::wait(const RunKey& run, bool until_idle, std::chrono::milliseconds at_most) {
-  if (stopped_) return tl::unexpected<Error>(stopped());
+  if (stopped_) return tl::unexpected<Error>(shut_down());
   Shard& shard = core_.shard_of(run);
   const auto slot = std::make_shared<AnswerSlot<engine::RunView>>();
   const auto interest = std::make_shared<std::atomic<std::uint64_t>>(0);

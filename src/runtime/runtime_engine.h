@@ -8,6 +8,7 @@
 #include "runtime/core.h"
 #include "runtime/keeper.h"
 #include "runtime/load.h"
+#include "runtime/promise.h"
 #include "runtime/shard.h"
 
 namespace perdure::runtime {
@@ -76,5 +77,33 @@ class RuntimeEngine final : public engine::Engine {
   std::atomic<std::uint64_t> ids_{0};
   int clock_subscription_ = 0;
 };
+
+inline Error shut_down() { return {ErrorCode::cancelled, "the engine is shut down"}; }
+
+template <class T>
+Result<T> RuntimeEngine::ask(Shard& shard, std::function<void(std::function<void(Result<T>)>)> work) {
+  if (stopped_) return tl::unexpected<Error>(shut_down());
+  const auto slot = std::make_shared<AnswerSlot<T>>();
+  shard.post(CallMessage{[work = std::move(work), promise = std::make_shared<Promise<T>>(slot)] {
+    work([promise](Result<T> result) { promise->set(std::move(result)); });
+  }});
+  if (core_.options.manual)
+    while (!slot->ready() && turn()) {}
+  return slot->take(core_.options.manual);
+}
+
+template <class T>
+Result<T> RuntimeEngine::look(const RunKey& run, std::function<Result<T>(const Run&)> at) {
+  Shard& shard = core_.shard_of(run);
+  return ask<T>(shard, [&shard, run, at = std::move(at)](std::function<void(Result<T>)> done) {
+    shard.read(run, [&](Result<const Run*> found) -> Shard::Deliver {
+      auto seen = found ? at(**found) : Result<T>(tl::unexpected<Error>(found.error()));
+      return [done, seen = std::move(seen)](const Status& durable) {
+        if (durable) done(seen);
+        else done(tl::unexpected<Error>(durable.error()));
+      };
+    });
+  });
+}
 
 }  // namespace perdure::runtime

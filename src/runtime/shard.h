@@ -119,8 +119,8 @@ class Shard {
   // step.cc: the step
   void decide_touched();
   void step(Run& run);
-  void answer(Run& run, std::vector<Input>& inputs, decider::Decision& decision);
-  void write(Run& run, decider::Decision& decision);
+  void answer(Run& run, std::vector<Input>& inputs, decider::Decision& decision, const Status& taken);
+  Status write(Run& run, decider::Decision& decision);
   void add_plan(const Run& run);
   void note_reviews(Run& run, const std::vector<history::Event>& events);
   void when_durable(const Run& run, Deliver deliver);
@@ -178,6 +178,7 @@ class Shard {
   storage::Commit commit_;         // being built
   PendingCommit building_;
   std::size_t building_bytes_ = 0;
+  std::vector<std::string> building_blobs_;
   std::deque<PendingCommit> pending_;
   std::uint64_t commits_ = 0;
 

@@ -46,7 +46,10 @@ TimeMs wake_of(const Run& run) {
 void Shard::decide_touched() {
   std::vector<Run*> runs;
   runs.swap(touched_);
-  for (Run* run : runs) step(*run);
+  for (Run* run : runs) {
+    step(*run);
+    if (commit_.runs.size() >= k_runs_a_commit || building_bytes_ >= k_bytes_a_commit) flush();
+  }
   flush();
 }
 
@@ -60,9 +63,10 @@ void Shard::step(Run& run) {
   run.more = decision.more;
   const bool recorded = !decision.events.empty();
   std::vector<decider::Command> commands;
-  if (recorded) write(run, decision);
+  Status taken;
+  if (recorded) taken = write(run, decision);
   else commands = std::move(decision.commands);
-  answer(run, inputs, decision);
+  answer(run, inputs, decision, taken);
   for (decider::Command& command : commands) carry_out(run, command);
   if (run.more) touch(run);
   if (!recorded && run.commits_pending == 0 && (!run.state.info || history::is_closed(run.state.status)))
@@ -70,13 +74,17 @@ void Shard::step(Run& run) {
 }
 
 // Refusals are told at once, all else when it is durable.
-void Shard::answer(Run& run, std::vector<Input>& inputs, decider::Decision& decision) {
+void Shard::answer(Run& run, std::vector<Input>& inputs, decider::Decision& decision, const Status& taken) {
   for (decider::Rejection& rejection : decision.rejections) {
     Reply reply = std::exchange(inputs[rejection.fact].reply, nullptr);
     if (reply) reply(tl::unexpected<Error>(std::move(rejection.error)));
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].reply) continue;
+    if (!taken) {
+      inputs[i].reply(tl::unexpected<Error>(taken.error()));
+      continue;
+    }
     Value value;
     for (auto& [fact, told] : decision.answers)
       if (fact == i) value = std::move(told);
@@ -100,7 +108,7 @@ void Shard::read(const RunKey& key, const std::function<Deliver(Result<const Run
   when_durable(**run, look(Result<const Run*>(*run)));
 }
 
-void Shard::write(Run& run, decider::Decision& decision) {
+Status Shard::write(Run& run, decider::Decision& decision) {
   PendingStep pending;
   pending.run = &run;
   pending.now = now_;
@@ -113,7 +121,18 @@ void Shard::write(Run& run, decider::Decision& decision) {
   write.first_seq = pending.first_seq;
   write.count = static_cast<std::uint32_t>(decision.events.size());
   history::Batch batch{pending.first_seq, now_, std::move(decision.events)};
-  write.batch = history::encode_batch(batch);
+  auto encoded = core_.payloads.encode(batch);
+  if (!encoded) {  // as with a failed commit, of a decision that was not even offered
+    note_failure(encoded.error());
+    pending.events = std::move(batch.events);
+    salvage(pending);
+    return tl::unexpected<Error>(std::move(encoded).error());
+  }
+  write.batch = std::move(encoded->batch);
+  if (!encoded->blobs.empty()) {
+    Payloads::add_references(run.key, encoded->blobs, commit_.keys);
+    std::move(encoded->blobs.begin(), encoded->blobs.end(), std::back_inserter(building_blobs_));
+  }
   run.tail_bytes += write.batch.size();
   building_bytes_ += write.batch.size();
 
@@ -141,7 +160,7 @@ void Shard::write(Run& run, decider::Decision& decision) {
   weigh(run);
   commit_.runs.push_back(std::move(write));
   building_.steps.push_back(std::move(pending));
-  if (commit_.runs.size() >= k_runs_a_commit || building_bytes_ >= k_bytes_a_commit) flush();
+  return {};
 }
 
 // A run's plan is there when the run is.
@@ -190,6 +209,7 @@ void Shard::flush() {
     }
     if (wake) wake_.notify_one();
   });
+  if (!building_blobs_.empty()) core_.payloads.unpin(std::exchange(building_blobs_, {}));
 }
 
 bool Shard::take_completions() {
@@ -224,10 +244,8 @@ void Shard::publish(PendingCommit& commit) {
     run.published = step.status;
     if (step.first_seq == 1) run.plan->stored.store(true, std::memory_order_relaxed);
     if (!interests_.empty()) tell(run, step);
-    if (!failing_) {
-      hold_timer(run);
-      for (decider::Command& command : step.commands) carry_out(run, command);
-    }
+    hold_timer(run);
+    for (decider::Command& command : step.commands) carry_out(run, command);
   }
   for (const auto& reply : commit.replies) reply(commit.status);
   for (PendingStep& step : commit.steps) {

@@ -1,0 +1,219 @@
+// When the disk, a run's bytes or a service fail.
+#include <gtest/gtest.h>
+
+#include "runtime/test_world.h"
+
+namespace perdure::runtime {
+namespace {
+
+using testing::World;
+
+constexpr const char* k_three = R"(
+name: three
+steps:
+  - {id: one, call: work.a, with: {n: 1}}
+  - {id: two, call: work.b, with: {n: 2}}
+  - {id: three, call: work.c, with: {n: 3}}
+)";
+
+// Every commit of the scenario fails once, found on disk or not; the run ends all the same, each step done once or, when
+// its outcome could not be written, again with the same key.
+TEST(Failure, EveryCommitMayFail) {
+  for (const bool apply : {false, true}) {
+    for (int at = 0; at < 5; ++at) {
+      SCOPED_TRACE(at);
+      World w;
+      engine::StartRequest request;
+      request.id = "r";
+      request.plan = testing::plan_of(k_three);
+      const int first = w.store->commits;
+      w.store->apply_failed = apply;
+      bool started = false;
+      for (int tries = 0; tries < 5 && !started; ++tries) {
+        w.engine->start_async(request, [&](Result<engine::Started> result) { started = result.has_value(); });
+        for (int turns = 0; turns < 50; ++turns) {
+          if (w.store->commits == first + at && w.store->recoveries == 0) w.store->fail_commits = 1;
+          else w.store->fail_commits = 0;
+          if (!turn(*w.engine)) break;
+        }
+        w.pass(100);
+      }
+      for (int i = 0; i < 100; ++i) w.pass(1000);
+      const RunKey run{"default", "r"};
+      EXPECT_TRUE(started);
+      EXPECT_EQ(w.status(run), "completed");
+      w.check(run);
+    }
+  }
+}
+
+TEST(Failure, ClientsAreRefusedWhileTheStoreIsBroken) {
+  World w;
+  const RunKey run = w.start("name: t\nsteps: [{id: l, listen: {signal: go}}]\n");
+  w.store->fail_commits = 1;
+  w.store->fail_recoveries = 3;
+  EXPECT_EQ(w.engine->signal(run, "go", Value(1), "k").error().code, ErrorCode::io);
+  w.settle();
+  EXPECT_EQ(w.engine->signal(run, "go", Value(1), "k").error().code, ErrorCode::io);
+  for (int i = 0; i < 20; ++i) w.pass(5'000);
+  ASSERT_TRUE(w.engine->signal(run, "go", Value(1), "k"));
+  w.settle();
+  EXPECT_EQ(w.status(run), "completed");
+  w.check(run);
+}
+
+TEST(Failure, ResultsThatArriveWhileTheStoreIsBrokenAreKept) {
+  World w;
+  const RunKey run = w.start("name: t\nsteps: [{id: s, call: work.slow, with: {}}]\n");
+  w.store->fail_commits = 1;
+  w.work->release();  // its commit fails
+  w.settle();
+  for (int i = 0; i < 10; ++i) w.pass(1'000);
+  EXPECT_EQ(w.status(run), "completed");
+  EXPECT_EQ(w.work->count("work.slow"), 1) << "the attempt was not taken for lost";
+  w.check(run);
+}
+
+TEST(Failure, ACorruptRunIsSetAsideAndOthersGoOn) {
+  auto disk = storage::open_memory();
+  World w{std::shared_ptr<storage::Store>(std::move(disk))};
+  const RunKey bad = w.start("name: t\nsteps: [{id: s, call: work.slow, with: {}}]\n", "bad");
+  const RunKey good = w.start("name: t\nsteps: [{id: s, call: work.slow, with: {}}]\n", "good");
+  w.script["work.slow"] = {"ok", "ok"};
+  w.store->dead = true;
+  w.engine.reset();
+  w.boot();
+  w.store->fail_loads[bad] = ErrorCode::corrupt;
+  w.settle();
+  w.pass(60'000);
+  EXPECT_EQ(w.status(good), "completed");
+  EXPECT_EQ(w.status(bad), "quarantined");
+  EXPECT_NE(w.view(bad).error->title.find("byte 7"), std::string::npos);
+  engine::ListRequest request;
+  auto list = w.engine->list(request);
+  ASSERT_TRUE(list);
+  for (const auto& row : list->runs)
+    if (row.run == bad) { EXPECT_EQ(row.status, "quarantined"); }
+  EXPECT_FALSE(w.engine->signal(bad, "x", Value(), ""));
+}
+
+TEST(Failure, HistoryOfANewerBuildIsSetAside) {
+  World w;
+  const RunKey run = w.start("name: t\nsteps: [{id: z, wait: 1h}]\n");
+  const auto loaded = w.disk->load(run);
+  ASSERT_TRUE(loaded);
+  storage::Commit commit;
+  commit.epoch = w.disk->epoch();
+  storage::RunWrite write;
+  write.run = run;
+  write.first_seq = loaded->last_seq + 1;
+  write.count = 1;
+  write.batch = Bytes(std::string("\x09newer"));
+  commit.runs.push_back(write);
+  w.store->dead = true;
+  w.engine.reset();
+  w.disk->commit(std::move(commit), [](const Status& status) { ASSERT_TRUE(status); });
+  w.boot();
+  w.pass(2 * 3'600'000);
+  EXPECT_EQ(w.status(run), "quarantined");
+  EXPECT_NE(w.view(run).error->title.find("newer"), std::string::npos);
+}
+
+constexpr const char* k_breaker = R"(
+name: b
+steps:
+  - {id: s, call: work.a, with: {}, retry: none, breaker: {service: shop, failures: 2, open_for: 60s, successes: 1}}
+)";
+
+TEST(Breakers, OpenForAllRunsSurviveARestartAndClose) {
+  World w;
+  w.work->script["work.a"] = {"fail http.503 recoverable", "fail http.503 recoverable"};
+  w.start(k_breaker, "r1");
+  w.start(k_breaker, "r2");
+  const RunKey refused = w.start(k_breaker, "r3");
+  EXPECT_EQ(w.view(refused).error->type, "breaker.open");
+  EXPECT_EQ(w.work->count("work.a"), 2);
+  w.kill();
+  const RunKey still = w.start(k_breaker, "r4");
+  EXPECT_EQ(w.view(still).error->type, "breaker.open");
+  EXPECT_EQ(w.work->count("work.a"), 0);
+  w.pass(60'000);
+  const RunKey probe = w.start(k_breaker, "r5");
+  EXPECT_EQ(w.status(probe), "completed");
+  EXPECT_EQ(w.status(w.start(k_breaker, "r6")), "completed");
+}
+
+TEST(Limits, RateLimitSpreadsCalls) {
+  World w;
+  for (int i = 0; i < 4; ++i)
+    w.start("name: l\nsteps: [{id: s, call: work.a, with: {}, rate_limit: 1/s}]\n", "r" + std::to_string(i));
+  EXPECT_EQ(w.work->count("work.a"), 1);
+  for (int seconds = 1; seconds < 4; ++seconds) {
+    w.pass(1'000);
+    EXPECT_EQ(w.work->count("work.a"), 1 + seconds);
+  }
+}
+
+TEST(Limits, PriorityGoesFirstWhenThereIsNoRoom) {
+  World w;
+  w.options.activities_in_flight = 1;
+  w.kill();
+  w.start("name: p\nsteps: [{id: s, call: work.slow, with: {}}]\n", "holder");
+  w.start("name: p\nsteps: [{id: s, call: work.a, with: {}, priority: low}]\n", "low");
+  w.start("name: p\nsteps: [{id: s, call: work.b, with: {}, priority: critical}]\n", "critical");
+  EXPECT_EQ(w.work->calls.size(), 1U);
+  w.work->release();
+  w.settle();
+  ASSERT_EQ(w.work->calls.size(), 3U);
+  EXPECT_TRUE(w.work->calls[1].starts_with("work.b"));
+}
+
+TEST(Limits, ScheduleToStartEndsTheWaiting) {
+  World w;
+  w.options.activities_in_flight = 1;
+  w.kill();
+  w.start("name: p\nsteps: [{id: s, call: work.slow, with: {}}]\n", "holder");
+  const RunKey run = w.start(
+      "name: p\nsteps: [{id: s, call: work.a, with: {}, retry: none, timeout: {schedule_to_start: 5s}}]\n", "waits");
+  w.pass(5'000);
+  EXPECT_EQ(w.status(run), "failed");
+  EXPECT_EQ(w.view(run).error->type, "timeout.schedule_to_start");
+}
+
+TEST(Cache, RunsBeyondTheBudgetLiveOnDisk) {
+  World w;
+  w.options.cache_bytes = 20'000;
+  w.kill();
+  std::vector<RunKey> runs;
+  for (int i = 0; i < 100; ++i)
+    runs.push_back(w.start("name: l\nsteps: [{id: l, listen: {signal: go}}, {id: s, call: work.slow, with: {}}]\n",
+                           "r" + std::to_string(i)));
+  for (const RunKey& run : runs) ASSERT_TRUE(w.engine->signal(run, "go", Value(1), ""));
+  w.settle();
+  EXPECT_GT(w.store->loads, 90);
+  EXPECT_EQ(w.work->held.size(), 100U);
+  while (!w.work->held.empty()) w.work->release();
+  w.settle();
+  EXPECT_EQ(w.work->count("work.slow"), 100) << "a run that comes back from disk with work out is not recovered";
+  for (const RunKey& run : runs) EXPECT_EQ(w.status(run), "completed");
+}
+
+TEST(Timers, ManyDueAtOnceWithLittleMemory) {
+  World w;
+  w.options.timers_in_memory = 50;
+  w.options.cache_bytes = 20'000;
+  w.kill();
+  for (int i = 0; i < 500; ++i) w.start("name: t\nsteps: [{id: z, wait: 10s}]\n", "r" + std::to_string(i));
+  w.pass(9'999);
+  engine::ListRequest request;
+  request.status = "completed";
+  request.limit = 1000;
+  EXPECT_TRUE(w.engine->list(request)->runs.empty());
+  w.pass(1);
+  for (int i = 0; i < 20; ++i) w.pass(1000);
+  EXPECT_EQ(w.engine->list(request)->runs.size(), 500U);
+  EXPECT_TRUE(w.engine->doctor()->clean);
+}
+
+}  // namespace
+}  // namespace perdure::runtime
