@@ -27,10 +27,10 @@ std::string_view to_string(ErrorClass error_class);
 
 // A fault of the workflow: data in its history, never a reason for the engine to stop.
 struct ActivityError {
-  std::string type;      // "http.503", "shell.exit", "timeout.start_to_close", "cancelled", ... (DIALECT "Errors")
-  std::string title;     // one line for people
-  std::string detail;    // at most 4 KiB; no secrets
-  int status = 0;        // HTTP status or exit code where there is one
+  std::string type;    // "http.503", "shell.exit", "timeout.start_to_close", "cancelled", ... (DIALECT "Errors")
+  std::string title;   // one line for people
+  std::string detail;  // at most 4 KiB; no secrets
+  int status = 0;      // HTTP status or exit code where there is one
   ErrorClass error_class = ErrorClass::recoverable;
   DurationMs retry_after_ms = 0;  // 0: not told
 };
@@ -38,17 +38,17 @@ struct ActivityError {
 struct Task {
   RunKey run;
   CommandId command;
-  std::uint32_t attempt = 1;          // from 1; already durable
-  std::string step;                   // for logs and messages
-  std::string type;                   // "http", "shell", ...
-  Bytes args;                         // JSON, the evaluated `with`
-  std::string idempotency_key;        // stable over attempts
-  std::string traceparent;            // W3C trace context, may be empty
+  std::uint32_t attempt = 1;    // from 1; already durable
+  std::string step;             // for logs and messages
+  std::string type;             // "http", "shell", ...
+  Bytes args;                   // JSON, the evaluated `with`
+  std::string idempotency_key;  // stable over attempts
+  std::string traceparent;      // W3C trace context, may be empty
   // The driver ends the attempt then with timeout.start_to_close; 0: no limit. Counted from when the work begins: time
   // in the driver's own queue is not part of it.
   DurationMs start_to_close_ms = 0;
-  DurationMs heartbeat_ms = 0;        // likewise timeout.heartbeat when silent for so long; 0: none asked
-  Bytes last_progress;                // what the previous attempt reported by heartbeat, JSON
+  DurationMs heartbeat_ms = 0;  // likewise timeout.heartbeat when silent for so long; 0: none asked
+  Bytes last_progress;          // what the previous attempt reported by heartbeat, JSON
   // May be empty. Told each heartbeat's progress (JSON) from any thread, at the rate the activity reports; must not
   // block and may be called after the outcome was given (then it is to be ignored).
   std::function<void(Bytes)> on_progress;
@@ -56,8 +56,8 @@ struct Task {
 
 struct Outcome {
   bool ok = false;
-  Bytes result;          // JSON, when ok
-  ActivityError error;   // when not ok
+  Bytes result;         // JSON, when ok
+  ActivityError error;  // when not ok
   static Outcome success(Bytes json) { return {true, std::move(json), {}}; }
   static Outcome failure(ActivityError e) { return {false, {}, std::move(e)}; }
 };

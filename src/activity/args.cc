@@ -30,7 +30,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
     for (std::size_t j = 1; j <= b.size(); ++j) {
       const std::size_t same = a[i - 1] == b[j - 1] ? 0 : 1;
       d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + same});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   }
   return d[a.size()][b.size()];
@@ -184,7 +185,8 @@ std::string Args::one_of(std::string_view name, std::initializer_list<std::strin
     names.emplace_back(choice);
   }
   const auto near = nearest(*given, names);
-  wrong(name, "is '" + head(*given, 64) + "', which is none of: " + list + (near ? "; did you mean '" + *near + "'?" : ""));
+  wrong(name,
+        "is '" + head(*given, 64) + "', which is none of: " + list + (near ? "; did you mean '" + *near + "'?" : ""));
   return std::string(otherwise);
 }
 

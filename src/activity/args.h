@@ -1,6 +1,6 @@
 #pragma once
-// Reads the arguments of a task (its evaluated `with`, a JSON object) member by member. Collects every mistake instead of
-// stopping at the first; finish() adds the members nobody asked for, with the nearest name that was asked for.
+// Reads the arguments of a task (its evaluated `with`, a JSON object) member by member. Collects every mistake instead
+// of stopping at the first; finish() adds the members nobody asked for, with the nearest name that was asked for.
 //
 //   Args args("http", task.args.view());
 //   request.url = args.required_text("url");
@@ -30,7 +30,7 @@ class Args {
   // Each returns nothing when the member is absent or null, and when it is wrong (which is then noted).
   std::optional<std::string> text(std::string_view name);
   std::optional<std::int64_t> integer(std::string_view name, std::int64_t low, std::int64_t high);
-  std::optional<DurationMs> duration(std::string_view name);  // "30s"
+  std::optional<DurationMs> duration(std::string_view name);             // "30s"
   std::optional<std::vector<std::string>> texts(std::string_view name);  // list of strings and numbers
   // An object whose values are strings, numbers or booleans, as text; null members are left out.
   std::optional<TextPairs> text_pairs(std::string_view name);
@@ -38,7 +38,8 @@ class Args {
   const Value* any(std::string_view name);  // also null
 
   std::string required_text(std::string_view name);
-  std::string one_of(std::string_view name, std::initializer_list<std::string_view> choices, std::string_view otherwise);
+  std::string one_of(std::string_view name, std::initializer_list<std::string_view> choices,
+                     std::string_view otherwise);
 
   // Reads an object member's members by `read`, with the member's name put before theirs in messages.
   void nested(std::string_view name, const std::function<void(Args&)>& read);
@@ -49,8 +50,8 @@ class Args {
   std::optional<Outcome> finish();
 
  private:
-  Args(std::string activity, std::string path, Value value) : activity_(std::move(activity)), path_(std::move(path)),
-      value_(std::move(value)) {}
+  Args(std::string activity, std::string path, Value value)
+      : activity_(std::move(activity)), path_(std::move(path)), value_(std::move(value)) {}
   const Value* member(std::string_view name);
   void expect(std::string_view name, std::string_view kind, const Value& got);
   void note_unknown();

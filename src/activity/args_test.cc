@@ -25,10 +25,14 @@ std::string mistakes_of(std::string_view json) {
 }
 
 TEST(Args, NamesEveryMistakeAndTheNearestSpelling) {
-  struct Case { const char* json; const char* mistakes; };
+  struct Case {
+    const char* json;
+    const char* mistakes;
+  };
   const Case cases[] = {
       {R"({"command":"x"})", ""},
-      {R"({"command":"x","count":3,"timeout":"5s","argv":["a",1,true],"env":{"A":"b","C":1},"parse":"json","auth":{}})", ""},
+      {R"({"command":"x","count":3,"timeout":"5s","argv":["a",1,true],"env":{"A":"b","C":1},"parse":"json","auth":{}})",
+       ""},
       {R"({"command":"x","count":null,"env":null,"auth":null})", ""},
       {"", "'with.command' is missing"},
       {"null", "'with.command' is missing"},
@@ -48,17 +52,24 @@ TEST(Args, NamesEveryMistakeAndTheNearestSpelling) {
       {R"({"command":"x","auth":"t"})", "'with.auth' must be an object, not a string"},
   };
   for (const Case& c : cases) EXPECT_EQ(mistakes_of(c.json), c.mistakes) << c.json;
-  EXPECT_NE(mistakes_of(R"({"command":"x","timeout":"soon"})").find("'with.timeout' is no duration"), std::string::npos);
+  EXPECT_NE(mistakes_of(R"({"command":"x","timeout":"soon"})").find("'with.timeout' is no duration"),
+            std::string::npos);
   EXPECT_NE(mistakes_of("{broken").find("the arguments are no JSON"), std::string::npos);
 }
 
 TEST(Text, InvalidUtf8IsReplaced) {
-  struct Case { std::string raw; const char* clean; };
+  struct Case {
+    std::string raw;
+    const char* clean;
+  };
   const Case cases[] = {
       {"plain", "plain"},
       {"h\xC3\xA9", "h\xC3\xA9"},
       {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
-      {"a\xFF" "b", "a\xEF\xBF\xBD" "b"},
+      {"a\xFF"
+       "b",
+       "a\xEF\xBF\xBD"
+       "b"},
       {"\xC3", "\xEF\xBF\xBD"},
       {"\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD"},                  // overlong
       {"\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},  // surrogate
@@ -71,8 +82,14 @@ TEST(Text, IsCutBetweenCharacters) {
   EXPECT_EQ(tail("short", 10), "short");
   EXPECT_EQ(tail("0123456789", 7), "...6789");
   EXPECT_EQ(head("0123456789", 7), "0123...");
-  EXPECT_EQ(tail("aaaa\xC3\xA9" "123", 7), "...123");
-  EXPECT_EQ(head("aaa\xC3\xA9" "1234", 7), "aaa...");
+  EXPECT_EQ(tail("aaaa\xC3\xA9"
+                 "123",
+                 7),
+            "...123");
+  EXPECT_EQ(head("aaa\xC3\xA9"
+                 "1234",
+                 7),
+            "aaa...");
 }
 
 }  // namespace

@@ -32,22 +32,14 @@ constexpr Range4 k_ranges4[] = {
     {quad(100, 100, 100, 200), 32, AddressKind::metadata},  // Alibaba
     {quad(192, 0, 0, 192), 32, AddressKind::metadata},      // Oracle
     {quad(168, 63, 129, 16), 32, AddressKind::metadata},    // Azure: wire server
-    {quad(0, 0, 0, 0), 8, AddressKind::unspecified},
-    {quad(10, 0, 0, 0), 8, AddressKind::private_network},
-    {quad(100, 64, 0, 0), 10, AddressKind::shared},
-    {quad(127, 0, 0, 0), 8, AddressKind::loopback},
-    {quad(169, 254, 0, 0), 16, AddressKind::link_local},
-    {quad(172, 16, 0, 0), 12, AddressKind::private_network},
-    {quad(192, 0, 0, 0), 24, AddressKind::reserved},
-    {quad(192, 0, 2, 0), 24, AddressKind::reserved},
-    {quad(192, 88, 99, 0), 24, AddressKind::reserved},
-    {quad(192, 168, 0, 0), 16, AddressKind::private_network},
-    {quad(198, 18, 0, 0), 15, AddressKind::reserved},
-    {quad(198, 51, 100, 0), 24, AddressKind::reserved},
-    {quad(203, 0, 113, 0), 24, AddressKind::reserved},
-    {quad(224, 0, 0, 0), 4, AddressKind::multicast},
-    {quad(255, 255, 255, 255), 32, AddressKind::multicast},
-    {quad(240, 0, 0, 0), 4, AddressKind::reserved},
+    {quad(0, 0, 0, 0), 8, AddressKind::unspecified},        {quad(10, 0, 0, 0), 8, AddressKind::private_network},
+    {quad(100, 64, 0, 0), 10, AddressKind::shared},         {quad(127, 0, 0, 0), 8, AddressKind::loopback},
+    {quad(169, 254, 0, 0), 16, AddressKind::link_local},    {quad(172, 16, 0, 0), 12, AddressKind::private_network},
+    {quad(192, 0, 0, 0), 24, AddressKind::reserved},        {quad(192, 0, 2, 0), 24, AddressKind::reserved},
+    {quad(192, 88, 99, 0), 24, AddressKind::reserved},      {quad(192, 168, 0, 0), 16, AddressKind::private_network},
+    {quad(198, 18, 0, 0), 15, AddressKind::reserved},       {quad(198, 51, 100, 0), 24, AddressKind::reserved},
+    {quad(203, 0, 113, 0), 24, AddressKind::reserved},      {quad(224, 0, 0, 0), 4, AddressKind::multicast},
+    {quad(255, 255, 255, 255), 32, AddressKind::multicast}, {quad(240, 0, 0, 0), 4, AddressKind::reserved},
 };
 
 AddressKind classify4(std::uint32_t address) {
@@ -92,11 +84,11 @@ AddressKind classify6(const Bytes16& b) {
   if (b[0] == 0xfe && (b[1] & 0xc0) == 0xc0) return AddressKind::private_network;
   if (b[0] == 0xff) return AddressKind::multicast;
   if (has_prefix(b, {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01})) return AddressKind::private_network;
-  if (has_prefix(b, {0x20, 0x01, 0x00, 0x00})) return AddressKind::reserved;                         // Teredo
-  if (has_prefix(b, {0x20, 0x01, 0x00}) && (b[3] & 0xf0) == 0x10) return AddressKind::reserved;      // ORCHID
-  if (has_prefix(b, {0x20, 0x01, 0x00}) && (b[3] & 0xf0) == 0x20) return AddressKind::reserved;      // ORCHIDv2
-  if (has_prefix(b, {0x20, 0x01, 0x0d, 0xb8})) return AddressKind::reserved;                         // documentation
-  if (has_prefix(b, {0x3f, 0xff}) && (b[2] & 0xf0) == 0) return AddressKind::reserved;               // documentation
+  if (has_prefix(b, {0x20, 0x01, 0x00, 0x00})) return AddressKind::reserved;                     // Teredo
+  if (has_prefix(b, {0x20, 0x01, 0x00}) && (b[3] & 0xf0) == 0x10) return AddressKind::reserved;  // ORCHID
+  if (has_prefix(b, {0x20, 0x01, 0x00}) && (b[3] & 0xf0) == 0x20) return AddressKind::reserved;  // ORCHIDv2
+  if (has_prefix(b, {0x20, 0x01, 0x0d, 0xb8})) return AddressKind::reserved;                     // documentation
+  if (has_prefix(b, {0x3f, 0xff}) && (b[2] & 0xf0) == 0) return AddressKind::reserved;           // documentation
   // Global unicast is 2000::/3; nothing else is assigned.
   return (b[0] & 0xe0) == 0x20 ? AddressKind::global : AddressKind::reserved;
 }
@@ -124,8 +116,8 @@ Result<IpAddress> IpAddress::parse(std::string_view text) {
     std::array<std::uint8_t, 16> six{};
     if (inet_pton(AF_INET6, plain.c_str(), six.data()) == 1) return v6(six);
   }
-  return fail(ErrorCode::invalid, "'" + std::string(text.substr(0, 64)) +
-                                      "' is no IP address; write one like 192.0.2.1 or 2001:db8::1");
+  return fail(ErrorCode::invalid,
+              "'" + std::string(text.substr(0, 64)) + "' is no IP address; write one like 192.0.2.1 or 2001:db8::1");
 }
 
 Result<IpAddress> IpAddress::from_sockaddr(const sockaddr* address, std::size_t size) {
@@ -223,8 +215,8 @@ Status check_address(const AddressPolicy& policy, const IpAddress& address) {
   };
   const auto allows = [&](const Cidr& range) { return range.contains(address); };
   if (const auto denied = std::find_if(policy.deny.begin(), policy.deny.end(), denies); denied != policy.deny.end()) {
-    return fail(ErrorCode::invalid, "connections to " + address.text() + " are not allowed: the configuration denies " +
-                                        denied->text());
+    return fail(ErrorCode::invalid,
+                "connections to " + address.text() + " are not allowed: the configuration denies " + denied->text());
   }
   if (std::any_of(policy.allow.begin(), policy.allow.end(), allows)) return {};
   const AddressKind kind = classify(address);
@@ -244,8 +236,7 @@ Status check_address(const AddressPolicy& policy, const IpAddress& address) {
     case AddressKind::link_local:
     case AddressKind::metadata:
     case AddressKind::multicast:
-    case AddressKind::reserved:
-      break;
+    case AddressKind::reserved: break;
   }
   return fail(ErrorCode::invalid, "connections to " + address.text() + " are not allowed: it is " +
                                       std::string(to_string(kind)) + std::string(remedy));

@@ -51,7 +51,8 @@ enum class AddressKind {
 };
 std::string_view to_string(AddressKind kind);  // "a private network address", for messages
 
-// An IPv6 address that carries an IPv4 one (mapped, compatible, translated, NAT64, 6to4, ISATAP) is what the IPv4 one is.
+// An IPv6 address that carries an IPv4 one (mapped, compatible, translated, NAT64, 6to4, ISATAP) is what the IPv4 one
+// is.
 AddressKind classify(const IpAddress& address);
 
 // A range of addresses, "10.1.0.0/16", "fd00::/8", or a single address.

@@ -12,77 +12,78 @@ struct KindCase {
   AddressKind kind;
 };
 
+using K = AddressKind;
+constexpr KindCase k_kinds[] = {
+    {"8.8.8.8", K::global},
+    {"1.1.1.1", K::global},
+    {"2606:4700:4700::1111", K::global},
+    {"0.0.0.0", K::unspecified},
+    {"0.1.2.3", K::unspecified},
+    {"::", K::unspecified},
+    {"127.0.0.1", K::loopback},
+    {"127.255.255.254", K::loopback},
+    {"::1", K::loopback},
+    {"10.0.0.1", K::private_network},
+    {"172.16.0.1", K::private_network},
+    {"172.31.255.255", K::private_network},
+    {"172.32.0.1", K::global},
+    {"172.15.255.255", K::global},
+    {"192.168.1.1", K::private_network},
+    {"192.167.1.1", K::global},
+    {"100.64.0.1", K::shared},
+    {"100.127.255.255", K::shared},
+    {"100.128.0.1", K::global},
+    {"100.63.255.255", K::global},
+    {"169.254.1.1", K::link_local},
+    {"169.254.169.254", K::metadata},
+    {"169.254.170.2", K::metadata},
+    {"100.100.100.200", K::metadata},
+    {"168.63.129.16", K::metadata},
+    {"192.0.0.192", K::metadata},
+    {"224.0.0.1", K::multicast},
+    {"239.255.255.255", K::multicast},
+    {"255.255.255.255", K::multicast},
+    {"240.0.0.1", K::reserved},
+    {"192.0.2.1", K::reserved},
+    {"198.18.0.1", K::reserved},
+    {"198.51.100.7", K::reserved},
+    {"203.0.113.7", K::reserved},
+    {"fe80::1", K::link_local},
+    {"febf::1", K::link_local},
+    {"fc00::1", K::private_network},
+    {"fd12:3456::1", K::private_network},
+    {"fec0::1", K::private_network},
+    {"fd00:ec2::254", K::metadata},
+    {"fd20:ce::254", K::metadata},
+    {"ff02::1", K::multicast},
+    {"2001:db8::1", K::reserved},
+    {"3fff::1", K::reserved},
+    {"2001::1", K::reserved},
+    {"100::1", K::reserved},
+    {"4000::1", K::reserved},
+    // IPv4 inside IPv6
+    {"::ffff:127.0.0.1", K::loopback},
+    {"::ffff:169.254.169.254", K::metadata},
+    {"::ffff:8.8.8.8", K::global},
+    {"::ffff:a00:1", K::private_network},
+    {"::127.0.0.1", K::loopback},
+    {"::10.0.0.1", K::private_network},
+    {"::ffff:0:10.0.0.1", K::private_network},
+    {"64:ff9b::127.0.0.1", K::loopback},
+    {"64:ff9b::a9fe:a9fe", K::metadata},
+    {"64:ff9b::8.8.8.8", K::global},
+    {"64:ff9b:1::8.8.8.8", K::private_network},
+    {"2002:7f00:1::", K::loopback},
+    {"2002:a00:1::1", K::private_network},
+    {"2002:a9fe:a9fe::", K::metadata},
+    {"2002:808:808::1", K::global},
+    {"2606:4700::5efe:10.0.0.1", K::private_network},
+    {"2606:4700::200:5efe:127.0.0.1", K::loopback},
+    {"fe80::5efe:8.8.8.8", K::link_local},
+};
+
 TEST(Address, IsClassifiedByItsRange) {
-  using K = AddressKind;
-  const KindCase cases[] = {
-      {"8.8.8.8", K::global},
-      {"1.1.1.1", K::global},
-      {"2606:4700:4700::1111", K::global},
-      {"0.0.0.0", K::unspecified},
-      {"0.1.2.3", K::unspecified},
-      {"::", K::unspecified},
-      {"127.0.0.1", K::loopback},
-      {"127.255.255.254", K::loopback},
-      {"::1", K::loopback},
-      {"10.0.0.1", K::private_network},
-      {"172.16.0.1", K::private_network},
-      {"172.31.255.255", K::private_network},
-      {"172.32.0.1", K::global},
-      {"172.15.255.255", K::global},
-      {"192.168.1.1", K::private_network},
-      {"192.167.1.1", K::global},
-      {"100.64.0.1", K::shared},
-      {"100.127.255.255", K::shared},
-      {"100.128.0.1", K::global},
-      {"100.63.255.255", K::global},
-      {"169.254.1.1", K::link_local},
-      {"169.254.169.254", K::metadata},
-      {"169.254.170.2", K::metadata},
-      {"100.100.100.200", K::metadata},
-      {"168.63.129.16", K::metadata},
-      {"192.0.0.192", K::metadata},
-      {"224.0.0.1", K::multicast},
-      {"239.255.255.255", K::multicast},
-      {"255.255.255.255", K::multicast},
-      {"240.0.0.1", K::reserved},
-      {"192.0.2.1", K::reserved},
-      {"198.18.0.1", K::reserved},
-      {"198.51.100.7", K::reserved},
-      {"203.0.113.7", K::reserved},
-      {"fe80::1", K::link_local},
-      {"febf::1", K::link_local},
-      {"fc00::1", K::private_network},
-      {"fd12:3456::1", K::private_network},
-      {"fec0::1", K::private_network},
-      {"fd00:ec2::254", K::metadata},
-      {"fd20:ce::254", K::metadata},
-      {"ff02::1", K::multicast},
-      {"2001:db8::1", K::reserved},
-      {"3fff::1", K::reserved},
-      {"2001::1", K::reserved},
-      {"100::1", K::reserved},
-      {"4000::1", K::reserved},
-      // IPv4 inside IPv6
-      {"::ffff:127.0.0.1", K::loopback},
-      {"::ffff:169.254.169.254", K::metadata},
-      {"::ffff:8.8.8.8", K::global},
-      {"::ffff:a00:1", K::private_network},
-      {"::127.0.0.1", K::loopback},
-      {"::10.0.0.1", K::private_network},
-      {"::ffff:0:10.0.0.1", K::private_network},
-      {"64:ff9b::127.0.0.1", K::loopback},
-      {"64:ff9b::a9fe:a9fe", K::metadata},
-      {"64:ff9b::8.8.8.8", K::global},
-      {"64:ff9b:1::8.8.8.8", K::private_network},
-      {"2002:7f00:1::", K::loopback},
-      {"2002:a00:1::1", K::private_network},
-      {"2002:a9fe:a9fe::", K::metadata},
-      {"2002:808:808::1", K::global},
-      {"2606:4700::5efe:10.0.0.1", K::private_network},
-      {"2606:4700::200:5efe:127.0.0.1", K::loopback},
-      {"fe80::5efe:8.8.8.8", K::link_local},
-  };
-  for (const KindCase& c : cases) {
+  for (const KindCase& c : k_kinds) {
     const auto address = IpAddress::parse(c.address);
     ASSERT_TRUE(address) << c.address;
     EXPECT_EQ(to_string(classify(*address)), to_string(c.kind)) << c.address;
@@ -93,9 +94,9 @@ TEST(Address, OnlyTheUsualSpellingsAreRead) {
   for (const char* good : {"1.2.3.4", "::", "[::1]", "2001:db8::7", "::ffff:1.2.3.4"}) {
     EXPECT_TRUE(IpAddress::parse(good)) << good;
   }
-  for (const char* bad : {"", "1.2.3", "0177.0.0.1", "0x7f.1", "2130706433", "1.2.3.256", "1.2.3.4 ", ":::", "fe80::1%eth0",
-                          "localhost", "[1.2.3.4", "1.2.3.4/8", "gggg::1",
-                          "11111111111111111111111111111111111111111111111111111111"}) {
+  for (const char* bad :
+       {"", "1.2.3", "0177.0.0.1", "0x7f.1", "2130706433", "1.2.3.256", "1.2.3.4 ", ":::", "fe80::1%eth0", "localhost",
+        "[1.2.3.4", "1.2.3.4/8", "gggg::1", "11111111111111111111111111111111111111111111111111111111"}) {
     EXPECT_FALSE(IpAddress::parse(bad)) << bad;
   }
   EXPECT_FALSE(IpAddress::parse(std::string_view("1.2.3.4\0.5", 10)));
@@ -145,8 +146,8 @@ TEST(AddressPolicy, DeniesEverythingInsideByDefault) {
   const AddressPolicy policy;
   const auto check = [&](const char* address) { return check_address(policy, *IpAddress::parse(address)); };
   EXPECT_TRUE(check("8.8.8.8"));
-  for (const char* inside : {"127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "0.0.0.0",
-                             "fe80::1", "224.0.0.1", "2002:a00:1::", "100.64.0.1"}) {
+  for (const char* inside : {"127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
+                             "0.0.0.0", "fe80::1", "224.0.0.1", "2002:a00:1::", "100.64.0.1"}) {
     EXPECT_FALSE(check(inside)) << inside;
   }
   EXPECT_EQ(check("10.0.0.1").error().message,
@@ -156,7 +157,9 @@ TEST(AddressPolicy, DeniesEverythingInsideByDefault) {
 
 TEST(AddressPolicy, OpensWhatItSaysAndNoMore) {
   AddressPolicy policy;
-  const auto allowed = [&](const char* address) { return check_address(policy, *IpAddress::parse(address)).has_value(); };
+  const auto allowed = [&](const char* address) {
+    return check_address(policy, *IpAddress::parse(address)).has_value();
+  };
   policy.allow_loopback = true;
   EXPECT_TRUE(allowed("127.0.0.1"));
   EXPECT_TRUE(allowed("::1"));

@@ -26,8 +26,8 @@ std::string method_after_redirect(int status, std::string_view method) {
 }
 
 bool carries_credentials(std::string_view header_name) {
-  static constexpr std::array<std::string_view, 9> k_marks = {"auth",    "cookie",    "token",      "secret",  "key",
-                                                             "password", "session", "signature", "credential"};
+  static constexpr std::array<std::string_view, 9> k_marks = {"auth",     "cookie",  "token",     "secret",    "key",
+                                                              "password", "session", "signature", "credential"};
   std::string name(header_name);
   std::transform(name.begin(), name.end(), name.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });

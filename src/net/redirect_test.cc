@@ -18,10 +18,15 @@ TEST(Redirect, NeverStepsDownOrLeavesHttp) {
 }
 
 TEST(Redirect, TurnsTheMethodAsBrowsersDo) {
-  struct Case { int status; const char* method; const char* after; };
-  for (const Case& c : {Case{301, "POST", "GET"}, Case{302, "POST", "GET"}, Case{303, "POST", "GET"}, Case{303, "PUT", "GET"},
-                        Case{303, "HEAD", "HEAD"}, Case{301, "PUT", "PUT"}, Case{302, "DELETE", "DELETE"},
-                        Case{307, "POST", "POST"}, Case{308, "PATCH", "PATCH"}, Case{301, "GET", "GET"}}) {
+  struct Case {
+    int status;
+    const char* method;
+    const char* after;
+  };
+  for (const Case& c :
+       {Case{301, "POST", "GET"}, Case{302, "POST", "GET"}, Case{303, "POST", "GET"}, Case{303, "PUT", "GET"},
+        Case{303, "HEAD", "HEAD"}, Case{301, "PUT", "PUT"}, Case{302, "DELETE", "DELETE"}, Case{307, "POST", "POST"},
+        Case{308, "PATCH", "PATCH"}, Case{301, "GET", "GET"}}) {
     EXPECT_EQ(method_after_redirect(c.status, c.method), c.after) << c.status << c.method;
   }
   for (int status : {200, 300, 304, 305, 306, 404}) EXPECT_FALSE(is_redirect(status)) << status;
@@ -29,8 +34,8 @@ TEST(Redirect, TurnsTheMethodAsBrowsersDo) {
 }
 
 TEST(Redirect, KnowsHeadersThatCarrySecrets) {
-  for (const char* name : {"Authorization", "cookie", "X-Api-Key", "PRIVATE-TOKEN", "x-amz-security-token", "Proxy-Authorization",
-                           "X-Hub-Signature-256"}) {
+  for (const char* name : {"Authorization", "cookie", "X-Api-Key", "PRIVATE-TOKEN", "x-amz-security-token",
+                           "Proxy-Authorization", "X-Hub-Signature-256"}) {
     EXPECT_TRUE(carries_credentials(name)) << name;
   }
   for (const char* name : {"Accept", "Content-Type", "Idempotency-Key", "traceparent", "User-Agent", "X-Request-Id"}) {

@@ -38,9 +38,11 @@ TEST(HttpGuard, AddressesInsideAreBlockedHoweverTheyAreWritten) {
   TestServer server([](const Seen&) { return json("{}"); });
   auto driver = make_http(with(false));
   const std::string port = ":" + std::to_string(server.port());
-  for (const std::string host : {"127.0.0.1", "localhost", "LocalHost", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "[::1]",
-                                 "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "0.0.0.0", "0", "10.0.0.1", "192.168.0.1",
-                                 "169.254.169.254", "[fd00:ec2::254]", "[fe80::1]", "100.64.0.1", "224.0.0.1", "[2002:7f00:1::]"}) {
+  for (const std::string host :
+       {"127.0.0.1",       "localhost", "LocalHost",  "2130706433",         "0x7f.1",
+        "0177.0.0.1",      "127.1",     "[::1]",      "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]",
+        "0.0.0.0",         "0",         "10.0.0.1",   "192.168.0.1",        "169.254.169.254",
+        "[fd00:ec2::254]", "[fe80::1]", "100.64.0.1", "224.0.0.1",          "[2002:7f00:1::]"}) {
     const Outcome outcome = run_one(*driver, http("http://" + host + port + "/"));
     EXPECT_EQ(outcome.error.type, "http.blocked") << host << " " << outcome.error.title;
     EXPECT_EQ(outcome.error.error_class, ErrorClass::fatal) << host;
@@ -50,17 +52,19 @@ TEST(HttpGuard, AddressesInsideAreBlockedHoweverTheyAreWritten) {
 
 TEST(HttpGuard, TheMessageSaysWhyAndHowToAllow) {
   auto driver = make_http(with(false));
-  EXPECT_EQ(run_one(*driver, http("http://10.1.2.3/x?token=canary")).error.title,
-            "GET http://10.1.2.3/x is blocked: connections to 10.1.2.3 are not allowed: it is a private network address; an "
-            "operator can allow private networks, or its range");
+  EXPECT_EQ(
+      run_one(*driver, http("http://10.1.2.3/x?token=canary")).error.title,
+      "GET http://10.1.2.3/x is blocked: connections to 10.1.2.3 are not allowed: it is a private network address; an "
+      "operator can allow private networks, or its range");
 }
 
 TEST(HttpGuard, RedirectsArePutThroughTheSameGuard) {
   std::string target;
   TestServer server([&target](const Seen&) { return redirect(302, target); });
   auto driver = make_http(with(true));
-  for (const char* inside : {"http://10.0.0.1/", "http://169.254.169.254/latest/meta-data/", "//192.168.0.1/x", "http://[fd00::1]/",
-                             "file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "http://", "http://a b/"}) {
+  for (const char* inside :
+       {"http://10.0.0.1/", "http://169.254.169.254/latest/meta-data/", "//192.168.0.1/x", "http://[fd00::1]/",
+        "file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "http://", "http://a b/"}) {
     target = inside;
     const Outcome outcome = run_one(*driver, http(server.url()));
     EXPECT_EQ(outcome.error.type, "http.blocked") << inside << " " << outcome.error.title;
@@ -88,15 +92,19 @@ TEST(HttpGuard, RedirectsAreFollowedWithinTheirNumber) {
 TEST(HttpGuard, SecretsStayAtTheirOrigin) {
   TestServer other([](const Seen&) { return json("{}"); });
   TestServer server([&other](const Seen& seen) {
-    return seen.target == "/away" ? redirect(303, other.url("/landed")) : seen.target == "/here" ? redirect(303, "/landed") : json("{}");
+    return seen.target == "/away"   ? redirect(303, other.url("/landed"))
+           : seen.target == "/here" ? redirect(303, "/landed")
+                                    : json("{}");
   });
   auto driver = make_http(with(true));
-  const std::string more = R"("method":"POST","body":{"a":1},"auth":{"bearer":"sesame"},"headers":{"X-Api-Key":"k","Cookie":"c=1","X-Plain":"p"})";
+  const std::string more =
+      R"("method":"POST","body":{"a":1},"auth":{"bearer":"sesame"},"headers":{"X-Api-Key":"k","Cookie":"c=1","X-Plain":"p"})";
   ASSERT_TRUE(run_one(*driver, http(server.url("/away"), more)).ok);
   const Seen away = other.seen().at(0);
   EXPECT_EQ(away.method, "GET");
   EXPECT_EQ(away.body, "");
-  for (const char* gone : {"authorization", "x-api-key", "cookie", "content-type"}) EXPECT_FALSE(away.headers.contains(gone)) << gone;
+  for (const char* gone : {"authorization", "x-api-key", "cookie", "content-type"})
+    EXPECT_FALSE(away.headers.contains(gone)) << gone;
   EXPECT_EQ(away.headers.at("x-plain"), "p");
   ASSERT_TRUE(run_one(*driver, http(server.url("/here"), more)).ok);
   EXPECT_EQ(server.seen().back().target, "/landed");

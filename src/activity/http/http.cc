@@ -142,8 +142,8 @@ void Http::begin(Task task, OnDone done) {
   if (auto* wrong = std::get_if<Outcome>(&request)) return done(std::move(*wrong));
   Easy handle = easy();
   CHECK(handle != nullptr);
-  auto transfer = std::make_unique<Transfer>(std::move(task), std::move(done), std::move(std::get<HttpRequest>(request)),
-                                             options_, std::move(handle));
+  auto transfer = std::make_unique<Transfer>(std::move(task), std::move(done),
+                                             std::move(std::get<HttpRequest>(request)), options_, std::move(handle));
   transfer->begin_at(steady_ms());
   if (auto refused = transfer->prepare()) return transfer->answer(std::move(*refused));
   CHECK(curl_multi_add_handle(multi_.get(), transfer->easy()) == CURLM_OK);
@@ -154,7 +154,8 @@ void Http::begin(Task task, OnDone done) {
 void Http::end(Transfer& transfer, Outcome outcome) {
   curl_multi_remove_handle(multi_.get(), transfer.easy());
   transfer.answer(std::move(outcome));
-  const auto it = std::find_if(transfers_.begin(), transfers_.end(), [&](const auto& t) { return t.get() == &transfer; });
+  const auto it =
+      std::find_if(transfers_.begin(), transfers_.end(), [&](const auto& t) { return t.get() == &transfer; });
   Easy handle = transfer.release();
   curl_easy_reset(handle.get());  // it pointed into the transfer
   if (idle_.size() < k_idle_handles_max) idle_.push_back(std::move(handle));
@@ -192,7 +193,8 @@ void Http::wait() {
   std::int64_t moment = INT64_MAX;
   for (const auto& transfer : transfers_) moment = std::min(moment, transfer->next_moment());
   const std::int64_t now = steady_ms();
-  const std::int64_t timeout = moment == INT64_MAX ? k_poll_max_ms : std::clamp<std::int64_t>(moment - now, 0, k_poll_max_ms);
+  const std::int64_t timeout =
+      moment == INT64_MAX ? k_poll_max_ms : std::clamp<std::int64_t>(moment - now, 0, k_poll_max_ms);
   curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(timeout), nullptr);
 }
 

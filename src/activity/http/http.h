@@ -2,8 +2,8 @@
 // The activity `http`: one request to an HTTP service, with redirects (docs/activities.md).
 //
 // All transfers run on one thread. TLS is always verified. Connections are opened only to addresses that the policy
-// allows, checked after name resolution, for redirects as well. A proxy of the operator is trusted to reach what it may;
-// through any proxy, only targets written as addresses can be checked here.
+// allows, checked after name resolution, for redirects as well. A proxy of the operator is trusted to reach what it
+// may; through any proxy, only targets written as addresses can be checked here.
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -17,8 +17,8 @@ namespace perdure::activity {
 
 struct HttpOptions {
   net::AddressPolicy addresses = {};
-  std::size_t concurrency = 256;      // requests at a time
-  std::size_t queue_max = 1'000'000;  // tasks waiting beyond; then "queue.full", class throttled
+  std::size_t concurrency = 256;                       // requests at a time
+  std::size_t queue_max = 1'000'000;                   // tasks waiting beyond; then "queue.full", class throttled
   std::size_t body_bytes_max = k_http_body_bytes_max;  // of a response; a request may ask for less
   std::size_t header_bytes_max = std::size_t{256} << 10;
   std::size_t header_lines_max = 1000;

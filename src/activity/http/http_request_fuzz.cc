@@ -1,4 +1,5 @@
-// Any arguments: a request or the outcome `validation`, nothing else; and what goes out has no line break to smuggle by.
+// Any arguments: a request or the outcome `validation`, nothing else; and what goes out has no line break to smuggle
+// by.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

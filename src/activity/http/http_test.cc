@@ -62,12 +62,16 @@ class Http : public testing::Test {
 };
 
 TEST_F(Http, SendsWhatIsAskedAndGivesTheAnswer) {
-  TestServer server([](const Seen&) { return reply(201, R"({"id":7})", "Content-Type: application/json\r\nX-A: b\r\n"); });
-  Task task = http(server.url("/orders?x=1"), R"("method":"POST","query":{"q":"a b"},"body":{"n":1},"headers":{"X-Own":"v"},
+  TestServer server(
+      [](const Seen&) { return reply(201, R"({"id":7})", "Content-Type: application/json\r\nX-A: b\r\n"); });
+  Task task =
+      http(server.url("/orders?x=1"), R"("method":"POST","query":{"q":"a b"},"body":{"n":1},"headers":{"X-Own":"v"},
                    "auth":{"bearer":"tok"})");
   task.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   const Value result = result_of(task);
-  EXPECT_EQ(to_json(result), R"({"status":201,"headers":{"content-length":"8","content-type":"application/json","x-a":"b"},"body":{"id":7}})");
+  EXPECT_EQ(
+      to_json(result),
+      R"({"status":201,"headers":{"content-length":"8","content-type":"application/json","x-a":"b"},"body":{"id":7}})");
   const Seen seen = server.seen().at(0);
   EXPECT_EQ(seen.method, "POST");
   EXPECT_EQ(seen.target, "/orders?x=1&q=a%20b");
@@ -100,7 +104,8 @@ TEST_F(Http, EachMethodGoesOutAsItIs) {
 TEST_F(Http, TextBodiesKeepTheirBytesAndHaveNoMadeUpType) {
   TestServer server([](const Seen& seen) { return reply(200, seen.body, "Content-Type: text/plain\r\n"); });
   const std::string large(3'000'000, 'x');
-  EXPECT_EQ(result_of(http(server.url(), R"("method":"PUT","body":")" + large + "\"")).find("body")->as_string(), large);
+  EXPECT_EQ(result_of(http(server.url(), R"("method":"PUT","body":")" + large + "\"")).find("body")->as_string(),
+            large);
   EXPECT_FALSE(server.seen().at(0).headers.contains("content-type"));
 }
 
@@ -117,7 +122,8 @@ TEST_F(Http, MoreThanItsPlacesWaitAndAreServed) {
   auto narrow = make_http(options);
   Answers answers;
   for (std::uint64_t seq = 1; seq <= 100; ++seq) {
-    narrow->start(numbered(http(seq % 10 == 0 ? "http://10.0.0.1/" : server.url()), seq), answers.expect(CommandId{seq}));
+    narrow->start(numbered(http(seq % 10 == 0 ? "http://10.0.0.1/" : server.url()), seq),
+                  answers.expect(CommandId{seq}));
   }
   ASSERT_TRUE(answers.wait_all());
   for (std::uint64_t seq = 1; seq <= 100; ++seq) {
@@ -130,7 +136,8 @@ TEST_F(Http, RefusalsCarryStatusClassAndWait) {
   TestServer server([](const Seen& seen) {
     return reply(std::stoi(seen.target.substr(1)), "told you: Bearer sesame", "Retry-After: 3\r\n");
   });
-  const ActivityError error = error_of(http(server.url("/503?key=canary"), R"("auth":{"bearer":"sesame"},"query":{"t":"canary"})"));
+  const ActivityError error =
+      error_of(http(server.url("/503?key=canary"), R"("auth":{"bearer":"sesame"},"query":{"t":"canary"})"));
   EXPECT_EQ(error.type, "http.503");
   EXPECT_EQ(error.error_class, ErrorClass::throttled);
   EXPECT_EQ(error.retry_after_ms, 3000);
@@ -174,7 +181,8 @@ TEST_F(Http, AHandshakeThatBreaksIsNoVerdictOnTheCertificate) {
       setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
       close(fd);
     });
-    const ActivityError error = error_of(http("https://127.0.0.1:" + std::to_string(ntohs(address.sin_port)), R"("method":"POST")"));
+    const ActivityError error =
+        error_of(http("https://127.0.0.1:" + std::to_string(ntohs(address.sin_port)), R"("method":"POST")"));
     server.join();
     EXPECT_EQ(error.type, "http.connect") << error.title;
     EXPECT_EQ(error.error_class, ErrorClass::recoverable);
@@ -256,7 +264,8 @@ TEST_F(Http, LargeAnswersAndHeaderFloodsAreRefused) {
     if (seen.target == "/told") return reply(200, body);
     if (seen.target == "/untold") return Reply{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body, Then::close};
     if (seen.target == "/refusal") return reply(500, body);
-    if (seen.target == "/endless-header") return Reply{"HTTP/1.1 200 OK\r\nX: " + std::string(1'000'000, 'h'), Then::stall};
+    if (seen.target == "/endless-header")
+      return Reply{"HTTP/1.1 200 OK\r\nX: " + std::string(1'000'000, 'h'), Then::stall};
     std::string flood = "HTTP/1.1 200 OK\r\n";
     for (int i = 0; i < 5000; ++i) flood += "X-" + std::to_string(i) + ": y\r\n";
     return Reply{flood, Then::stall};
@@ -278,7 +287,9 @@ TEST_F(Http, CompressedBombsStopAtTheLimit) {
   const std::string zeros(20'000'000, '\0');
   std::string bomb(100'000, '\0');
   uLongf size = bomb.size();
-  ASSERT_EQ(compress(reinterpret_cast<Bytef*>(bomb.data()), &size, reinterpret_cast<const Bytef*>(zeros.data()), zeros.size()), Z_OK);
+  ASSERT_EQ(compress(reinterpret_cast<Bytef*>(bomb.data()), &size, reinterpret_cast<const Bytef*>(zeros.data()),
+                     zeros.size()),
+            Z_OK);
   bomb.resize(size);
   TestServer server([&bomb](const Seen& seen) {
     EXPECT_NE(seen.headers.at("accept-encoding").find("deflate"), std::string::npos);
@@ -294,7 +305,8 @@ TEST_F(Http, NonsenseInPlaceOfHttpIsAnError) {
     if (seen.target == "/binary") return Reply{std::string("\0\xff\x01\r\n\r\n", 7), Then::close};
     return Reply{"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", Then::close};
   });
-  for (const char* path : {"/9", "/binary", "/length"}) EXPECT_EQ(error_of(http(server.url(path))).type, "http.connect") << path;
+  for (const char* path : {"/9", "/binary", "/length"})
+    EXPECT_EQ(error_of(http(server.url(path))).type, "http.connect") << path;
 }
 
 }  // namespace

@@ -57,8 +57,9 @@ void read_headers(Args& args, HttpRequest& request) {
   const auto given = args.text_pairs("headers");
   if (!given) return;
   // What frames the message or the connection is not the workflow's to set: it could end one request and begin another.
-  static constexpr std::array<std::string_view, 8> k_ours = {"content-length", "transfer-encoding", "connection", "upgrade",
-                                                             "te", "trailer", "keep-alive", "proxy-connection"};
+  static constexpr std::array<std::string_view, 8> k_ours = {
+      "content-length", "transfer-encoding", "connection",      "upgrade", "te",
+      "trailer",        "keep-alive",        "proxy-connection"};
   std::size_t bytes = 0;
   for (const auto& [name, value] : *given) {
     const std::string member = "headers." + head(valid_utf8(name), 64);
@@ -79,16 +80,16 @@ void read_headers(Args& args, HttpRequest& request) {
 }
 
 void add_secret(Args& args, HttpRequest& request, const std::string& name, const std::string& value) {
-  if (!is_token(name) || !is_field_value(value)) return args.wrong("auth", "can't be sent: it has a line break or the like");
-  if (has_header(request, lower(name))) return args.wrong("auth", "sets the header " + name + ", which 'headers' has too");
+  if (!is_token(name) || !is_field_value(value))
+    return args.wrong("auth", "can't be sent: it has a line break or the like");
+  if (has_header(request, lower(name)))
+    return args.wrong("auth", "sets the header " + name + ", which 'headers' has too");
   request.headers.push_back({name, value, true});
 }
 
 void read_auth(Args& args, HttpRequest& request) {
   const Value* auth = args.object("auth");
-  if (auth != nullptr && auth->size() != 1) {
-    args.wrong("auth", "must have exactly one of: bearer, basic, header");
-  }
+  if (auth != nullptr && auth->size() != 1) { args.wrong("auth", "must have exactly one of: bearer, basic, header"); }
   std::vector<std::pair<std::string, std::string>> found;
   args.nested("auth", [&found](Args& inner) {
     if (const auto token = inner.text("bearer")) found.emplace_back("Authorization", "Bearer " + *token);
@@ -180,7 +181,8 @@ void read_proxy(Args& args, HttpRequest& request) {
   const std::size_t scheme_end = proxy->find("://");
   const std::string scheme = scheme_end == std::string::npos ? "" : proxy->substr(0, scheme_end);
   constexpr std::size_t k_longest = 2048;
-  if (proxy->size() > k_longest || (scheme != "http" && scheme != "https" && scheme != "socks5" && scheme != "socks5h") || !is_field_value(*proxy)) {
+  if (proxy->size() > k_longest ||
+      (scheme != "http" && scheme != "https" && scheme != "socks5" && scheme != "socks5h") || !is_field_value(*proxy)) {
     args.wrong("proxy", "must start with http://, https://, socks5:// or socks5h://");
   }
   request.proxy = *proxy;
@@ -234,7 +236,8 @@ std::vector<std::string> HttpRequest::secrets() const {
   add(url.password());
   const std::size_t at = proxy.find('@');
   const std::size_t scheme = proxy.find("://");
-  if (at != std::string::npos && scheme != std::string::npos && scheme < at) add(proxy.substr(scheme + 3, at - scheme - 3));
+  if (at != std::string::npos && scheme != std::string::npos && scheme < at)
+    add(proxy.substr(scheme + 3, at - scheme - 3));
   return all;
 }
 

@@ -40,8 +40,8 @@ struct Reply {
 };
 
 inline Reply reply(int status, std::string body = "", std::string headers = "", Then then = Then::keep) {
-  return {"HTTP/1.1 " + std::to_string(status) + " Reason\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + headers +
-              "\r\n" + body,
+  return {"HTTP/1.1 " + std::to_string(status) + " Reason\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+              headers + "\r\n" + body,
           then};
 }
 inline Reply json(std::string body) { return reply(200, std::move(body), "Content-Type: application/json\r\n"); }
@@ -56,7 +56,8 @@ class Certificate {
     X509_gmtime_adj(X509_getm_notAfter(cert_.get()), 3600);
     X509_set_pubkey(cert_.get(), key_.get());
     X509_NAME* name = X509_get_subject_name(cert_.get());
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"), -1, -1,
+                               0);
     X509_set_issuer_name(cert_.get(), name);
     add(NID_basic_constraints, "critical,CA:TRUE");
     add(NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
@@ -170,8 +171,7 @@ class TestServer {
       ready = SSL_accept(peer.ssl) == 1;
     }
     std::string buffer;
-    while (ready && serve_one(peer, buffer, number)) {
-    }
+    while (ready && serve_one(peer, buffer, number)) {}
     if (peer.ssl != nullptr) SSL_free(peer.ssl);
     close(fd);
   }
@@ -207,8 +207,7 @@ class TestServer {
     peer.send_all(answer.raw);
     if (answer.then == Then::stall) {
       std::string rest;
-      while (more(peer, rest)) {
-      }
+      while (more(peer, rest)) {}
       return false;
     }
     if (answer.then == Then::reset) {

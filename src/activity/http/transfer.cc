@@ -64,8 +64,12 @@ std::int64_t steady_ms() {
 }
 
 Transfer::Transfer(Task task, OnDone done, HttpRequest request, const HttpOptions& options, Easy easy)
-    : task_(std::move(task)), done_(std::move(done)), request_(std::move(request)),
-      secrets_(request_.secrets()), options_(options), easy_(std::move(easy)) {}
+    : task_(std::move(task)),
+      done_(std::move(done)),
+      request_(std::move(request)),
+      secrets_(request_.secrets()),
+      options_(options),
+      easy_(std::move(easy)) {}
 
 Transfer::~Transfer() { curl_slist_free_all(header_list_); }
 
@@ -119,9 +123,7 @@ void Transfer::set_up_limits() {
   CURL* easy = easy_.get();
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout_ms));
   set(easy, CURLOPT_QUICK_EXIT, 1L);
-  if (request_.method != "HEAD") {
-    set(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(body_bytes_max()));
-  }
+  if (request_.method != "HEAD") { set(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(body_bytes_max())); }
   if (is_idempotent(request_.method)) return;
   set(easy, CURLOPT_MAXAGE_CONN, k_rest_of_unrepeatable_s);
   // With a body that was sent libcurl does not repeat it by itself, for lack of a way to rewind; without one it would.
@@ -167,7 +169,7 @@ void Transfer::set_up_body() {
     own_encoding = own_encoding || lower(header.name) == "accept-encoding";
     own_type = own_type || lower(header.name) == "content-type";
   }
-  append("Expect:");  // no waiting for 100 Continue
+  append("Expect:");                       // no waiting for 100 Continue
   if (!own_type) append("Content-Type:");  // libcurl would call any body a form
   set(easy, CURLOPT_HTTPHEADER, header_list_);
   if (!own_encoding) set(easy, CURLOPT_ACCEPT_ENCODING, "");
@@ -292,21 +294,23 @@ Outcome Transfer::blocked(std::string why) const {
 Outcome Transfer::failed(CURLcode code) const {
   const std::string told = curl_message_[0] != '\0' ? curl_message_ : curl_easy_strerror(code);
   if (headers_too_large_) {
-    return error("http.headers_too_large", what() + " answered with more than " +
-                 std::to_string(options_.header_bytes_max) + " bytes or " + std::to_string(options_.header_lines_max) +
-                 " lines of headers", ErrorClass::fatal);
+    return error("http.headers_too_large",
+                 what() + " answered with more than " + std::to_string(options_.header_bytes_max) + " bytes or " +
+                     std::to_string(options_.header_lines_max) + " lines of headers",
+                 ErrorClass::fatal);
   }
   if (!blocked_.empty() && opened_ == 0) return blocked(blocked_);
   if (is_tls_error(code)) {
     // A connection that broke during the handshake says nothing about certificates.
-    const bool broke = code == CURLE_SSL_CONNECT_ERROR &&
-                       (told.find("SSL_ERROR_SYSCALL") != std::string::npos || told.find("unexpected eof") != std::string::npos ||
-                        told.find("onnection reset") != std::string::npos);
+    const bool broke = code == CURLE_SSL_CONNECT_ERROR && (told.find("SSL_ERROR_SYSCALL") != std::string::npos ||
+                                                           told.find("unexpected eof") != std::string::npos ||
+                                                           told.find("onnection reset") != std::string::npos);
     if (!broke) return error("http.tls", what() + ": the connection is not secure: " + told, ErrorClass::fatal);
   }
   const bool repeatable = !effect_before_ && (is_idempotent(request_.method) || !something_was_sent());
   const ErrorClass error_class = repeatable ? ErrorClass::recoverable : ErrorClass::ambiguous;
-  const std::string when = something_was_sent() ? ": the connection was lost after the request was sent" : ": no connection";
+  const std::string when =
+      something_was_sent() ? ": the connection was lost after the request was sent" : ": no connection";
   return error("http.connect", what() + when + ": " + told, error_class);
 }
 
@@ -321,15 +325,16 @@ std::optional<Outcome> Transfer::hop_ended(CURLcode code, TimeMs now_ms) {
   }
   if (!request_.expects(response_.status)) return refusal_of(request_, response_, secrets_, now_ms);
   if (too_large) {
-    return error("http.body_too_large", what() + " answered with more than " + std::to_string(body_bytes_max()) + " bytes",
-                 ErrorClass::fatal);
+    return error("http.body_too_large",
+                 what() + " answered with more than " + std::to_string(body_bytes_max()) + " bytes", ErrorClass::fatal);
   }
   return success_of(std::move(response_));
 }
 
 std::optional<Outcome> Transfer::follow(const std::string& location) {
   if (++redirects_ > request_.redirects) {
-    return error("http.redirects", what() + " redirects once more after " + std::to_string(request_.redirects) + " redirects",
+    return error("http.redirects",
+                 what() + " redirects once more after " + std::to_string(request_.redirects) + " redirects",
                  ErrorClass::fatal);
   }
   auto next = request_.url.resolve(location);
@@ -367,7 +372,8 @@ std::int64_t Transfer::next_moment() const {
 std::optional<Outcome> Transfer::expired(std::int64_t now_ms) {
   const ErrorClass error_class = may_have_had_an_effect() ? ErrorClass::ambiguous : ErrorClass::recoverable;
   if (now_ms >= deadline_ms_) {
-    return error("timeout.start_to_close", what() + " was not answered within " + format_duration(limit_ms_), error_class);
+    return error("timeout.start_to_close", what() + " was not answered within " + format_duration(limit_ms_),
+                 error_class);
   }
   if (task_.heartbeat_ms > 0 && now_ms >= last_bytes_ms_ + task_.heartbeat_ms) {
     return error("timeout.heartbeat", what() + " sent nothing for " + format_duration(task_.heartbeat_ms), error_class);

@@ -38,10 +38,10 @@ class Transfer {
 
   // Time, in ms of the steady clock.
   void begin_at(std::int64_t now_ms);
-  std::int64_t next_moment() const;                      // when expired() should be asked next
-  std::optional<Outcome> expired(std::int64_t now_ms);   // the time limit's outcome, when it is reached
+  std::int64_t next_moment() const;                     // when expired() should be asked next
+  std::optional<Outcome> expired(std::int64_t now_ms);  // the time limit's outcome, when it is reached
   Outcome cancelled() const;
-  Outcome dropped() const;                               // at shutdown
+  Outcome dropped() const;  // at shutdown
 
   void answer(Outcome outcome) { done_(std::move(outcome)); }
 

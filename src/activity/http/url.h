@@ -21,7 +21,7 @@ class Url {
   const std::string& text() const { return text_; }            // to be requested: no fragment
   const std::string& printable() const { return printable_; }  // for people: no query either
   const net::Origin& origin() const { return origin_; }
-  const std::string& user() const { return user_; }            // decoded
+  const std::string& user() const { return user_; }  // decoded
   const std::string& password() const { return password_; }
   // Appends the pairs, percent-encoded, to the query.
   Status add_query(const TextPairs& query);

@@ -61,8 +61,8 @@ struct Job {
   std::atomic<bool> told{false};  // done has returned
   std::atomic<std::int64_t> beat_us{0};
   // Guarded by the pool's mutex:
-  std::int64_t begun_us = 0;         // 0 while it waits, or when nothing limits its time
-  std::int64_t give_up_us = 0;       // after a cancel: when it is answered for; 0: not cancelled
+  std::int64_t begun_us = 0;    // 0 while it waits, or when nothing limits its time
+  std::int64_t give_up_us = 0;  // after a cancel: when it is answered for; 0: not cancelled
 
   // The first to ask may answer; whoever comes later drops what it has.
   bool claim() { return !answered.exchange(true, std::memory_order_acq_rel); }
@@ -138,7 +138,8 @@ Outcome expired(const Job& job, const char* type) {
     return failed(type, who + " was cancelled and did not stop in time", ErrorClass::ambiguous);
   }
   if (what == "timeout.heartbeat") {
-    return failed(type, who + " sent no heartbeat for " + format_duration(job.task.heartbeat_ms), ErrorClass::ambiguous);
+    return failed(type, who + " sent no heartbeat for " + format_duration(job.task.heartbeat_ms),
+                  ErrorClass::ambiguous);
   }
   return failed(type, who + " did not finish within " + format_duration(job.task.start_to_close_ms),
                 ErrorClass::ambiguous);
@@ -167,8 +168,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
     started_.store(true, std::memory_order_relaxed);
     const auto found = functions_.find(task.type);
     if (found == functions_.end()) {
-      return done(failed("activity.unknown", "no function is registered for activity '" + task.type + "'",
-                         ErrorClass::fatal));
+      return done(
+          failed("activity.unknown", "no function is registered for activity '" + task.type + "'", ErrorClass::fatal));
     }
     if (found->second.options.trivial) return run_inline(found->second.function, std::move(task), done);
     auto job = std::make_shared<Job>();
@@ -203,7 +204,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
     return std::chrono::duration_cast<std::chrono::microseconds>(k_cancel_grace).count();
   }
   static Outcome shutdown_outcome(bool begun) {
-    return failed("engine.shutdown", begun ? "the engine stopped while this ran" : "the engine stopped before this began",
+    return failed("engine.shutdown",
+                  begun ? "the engine stopped while this ran" : "the engine stopped before this began",
                   begun ? ErrorClass::ambiguous : ErrorClass::transient);
   }
 
@@ -220,8 +222,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
     const std::lock_guard lock(mutex_);
     if (stopping_) return shutdown_outcome(false);
     if (queue_.size() >= queue_max_) {
-      Outcome refused = failed("queue.full", "all functions are busy and " + std::to_string(queue_max_) +
-                               " tasks wait already", ErrorClass::throttled);
+      Outcome refused =
+          failed("queue.full", "all functions are busy and " + std::to_string(queue_max_) + " tasks wait already",
+                 ErrorClass::throttled);
       refused.error.retry_after_ms = k_queue_full_retry_ms;
       return refused;
     }
@@ -265,7 +268,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void forget(const Job& job) {  // mutex held
     const auto [begin, end] = jobs_.equal_range(job.key);
     for (auto it = begin; it != end; ++it) {
-      if (it->second.get() == &job) { jobs_.erase(it); return; }
+      if (it->second.get() == &job) {
+        jobs_.erase(it);
+        return;
+      }
     }
   }
 
@@ -290,20 +296,19 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::atomic<std::size_t> queued_{0};  // its size, for a look without the mutex
   std::vector<JobPtr> running_;
   std::unordered_multimap<std::size_t, JobPtr> jobs_;  // waiting and running, by key_of
-  std::size_t lingering_ = 0;        // workers that look for work without the mutex
-  std::size_t sleeping_ = 0;         // workers asleep
-  std::size_t waking_ = 0;           // of these: notified and not yet up
-  std::size_t workers_ = 0;          // worker threads alive
-  std::size_t stuck_ = 0;            // of these: inside a function whose task was answered without them
-  std::size_t alive_ = 0;            // all threads
+  std::size_t lingering_ = 0;                          // workers that look for work without the mutex
+  std::size_t sleeping_ = 0;                           // workers asleep
+  std::size_t waking_ = 0;                             // of these: notified and not yet up
+  std::size_t workers_ = 0;                            // worker threads alive
+  std::size_t stuck_ = 0;  // of these: inside a function whose task was answered without them
+  std::size_t alive_ = 0;  // all threads
   bool watcher_started_ = false;
   bool quit_ = false;
   std::int64_t next_watch_us_ = INT64_MAX;
 };
 
-// Looks for work a little longer before it sleeps: under load the next task is microseconds away, and a sleep and a wake
-// cost more than that. Too short to keep others off the core. True when there may be something
-// to do.
+// Looks for work a little longer before it sleeps: under load the next task is microseconds away, and a sleep and a
+// wake cost more than that. Too short to keep others off the core. True when there may be something to do.
 bool Pool::linger(std::unique_lock<std::mutex>& lock) {
   constexpr int k_looks = 200;  // some microseconds
   ++lingering_;

@@ -20,7 +20,7 @@ class Context {
  public:
   virtual ~Context() = default;
   virtual const Task& task() const = 0;
-  virtual bool cancelled() const = 0;           // poll it in long work, then return an error "cancelled"
+  virtual bool cancelled() const = 0;  // poll it in long work, then return an error "cancelled"
   virtual void heartbeat(Bytes progress_json) = 0;
 };
 

@@ -58,9 +58,16 @@ TEST(InProcess, TrivialFunctionsRunOnTheCallersThread) {
   auto driver = make_inprocess(1);
   std::thread::id trivial_thread;
   std::thread::id pool_thread;
-  driver->add("trivial", [&](Context&) { trivial_thread = std::this_thread::get_id(); return Outcome::success({}); },
+  driver->add("trivial",
+              [&](Context&) {
+                trivial_thread = std::this_thread::get_id();
+                return Outcome::success({});
+              },
               {.trivial = true});
-  driver->add("pooled", [&](Context&) { pool_thread = std::this_thread::get_id(); return Outcome::success({}); });
+  driver->add("pooled", [&](Context&) {
+    pool_thread = std::this_thread::get_id();
+    return Outcome::success({});
+  });
   EXPECT_EQ(run_one(*driver, of_type("trivial")).result.view(), "null");
   EXPECT_TRUE(run_one(*driver, of_type("pooled")).ok);
   EXPECT_EQ(trivial_thread, std::this_thread::get_id());
@@ -120,7 +127,9 @@ TEST(InProcess, HeartbeatsKeepItAliveAndCarryProgress) {
   Task task = of_type("busy");
   task.heartbeat_ms = 60;
   task.last_progress = Bytes::copy("{\"done\":0}");
-  task.on_progress = [&beats](Bytes progress) { if (progress.view() == "{\"done\":1}") ++beats; };
+  task.on_progress = [&beats](Bytes progress) {
+    if (progress.view() == "{\"done\":1}") ++beats;
+  };
   const Outcome outcome = run_one(*driver, task);
   EXPECT_TRUE(outcome.ok) << outcome.error.type;
   EXPECT_EQ(outcome.result.view(), "{\"done\":0}");
@@ -132,7 +141,10 @@ TEST(InProcess, CancelOfAWaitingTaskNeverRunsIt) {
   std::atomic<int> ran{0};
   auto driver = make_inprocess(1);
   driver->add("endless", wait_for_cancel);
-  driver->add("count", [&ran](Context&) { ++ran; return Outcome::success({}); });
+  driver->add("count", [&ran](Context&) {
+    ++ran;
+    return Outcome::success({});
+  });
   driver->start(numbered(of_type("endless"), 1), answers.expect(CommandId{1}));
   driver->start(numbered(of_type("count"), 2), answers.expect(CommandId{2}));
   driver->cancel({"default", "conformance"}, CommandId{2});

@@ -138,7 +138,8 @@ class Notify final : public Driver {
   };
 
   Outcome log(const Task& task, const Message& message) {
-    Value line = Value::object({{"timestamp", Value(format_timestamp(now_ms()))}, {"level", "info"}, {"event", "notify"}});
+    Value line =
+        Value::object({{"timestamp", Value(format_timestamp(now_ms()))}, {"level", "info"}, {"event", "notify"}});
     const Value what = content(task, message);
     for (const auto& [key, value] : what.members()) line.set(key.as_string(), value);
     const std::string text = to_json(line);  // JSON has no raw line breaks: one message stays one line

@@ -50,7 +50,9 @@ class FakeHttp {
       const auto time = std::chrono::milliseconds(limit > 0 ? limit : 3'600'000);
       const bool asked = changed_.wait_for(wait, time, [&] { return stop_ || cancelled_.contains(command); });
       wait.unlock();
-      done(failure({.type = asked ? "cancelled" : "timeout.start_to_close", .title = "x", .error_class = ErrorClass::ambiguous}));
+      done(failure({.type = asked ? "cancelled" : "timeout.start_to_close",
+                    .title = "x",
+                    .error_class = ErrorClass::ambiguous}));
     });
   }
   void cancel(const RunKey&, CommandId command) {
@@ -95,30 +97,41 @@ TEST(Notify, LogWritesOneLineOfJson) {
   const Outcome outcome = run_one(*driver, notify(R"({"message":"two\nlines","title":"T","data":{"n":[1]}})"));
   EXPECT_EQ(outcome.result.view(), R"({"channel":"log"})");
   ASSERT_EQ(lines.size(), 1u);
-  EXPECT_EQ(lines[0], R"({"timestamp":"2026-01-02T03:04:05.678Z","level":"info","event":"notify","message":"two\nlines","title":"T",)"
-                      R"("data":{"n":[1]},"tenant":"default","run_id":"conformance","step":"step","attempt":1})");
+  EXPECT_EQ(
+      lines[0],
+      R"({"timestamp":"2026-01-02T03:04:05.678Z","level":"info","event":"notify","message":"two\nlines","title":"T",)"
+      R"("data":{"n":[1]},"tenant":"default","run_id":"conformance","step":"step","attempt":1})");
 }
 
 TEST(Notify, WebhookPostsJsonThroughTheHttpDriver) {
   FakeHttp http;
   auto driver = make_notify(wired(http));
-  const Outcome outcome = run_one(*driver, notify(R"({"channel":"webhook","url":"https://hooks.example/T","message":{"a":1},"title":"Done"})"));
+  const Outcome outcome = run_one(
+      *driver, notify(R"({"channel":"webhook","url":"https://hooks.example/T","message":{"a":1},"title":"Done"})"));
   EXPECT_EQ(outcome.result.view(), R"({"channel":"webhook","status":202})");
   EXPECT_EQ(http.types, std::set<std::string>{"http"});
-  EXPECT_EQ(http.seen.at(0), R"({"method":"POST","url":"https://hooks.example/T","body":{"message":"{\"a\":1}","title":"Done","tenant":"default",)"
-                             R"("run_id":"conformance","step":"step","attempt":1,"text":"Done\n{\"a\":1}"}})");
+  EXPECT_EQ(
+      http.seen.at(0),
+      R"({"method":"POST","url":"https://hooks.example/T","body":{"message":"{\"a\":1}","title":"Done","tenant":"default",)"
+      R"("run_id":"conformance","step":"step","attempt":1,"text":"Done\n{\"a\":1}"}})");
 }
 
 TEST(Notify, MistakesAreNamed) {
   auto driver = make_notify();
-  struct Case { const char* args; const char* type; const char* title; };
+  struct Case {
+    const char* args;
+    const char* type;
+    const char* title;
+  };
   const Case cases[] = {
       {R"({})", "validation", "notify: 'with.message' is missing"},
-      {R"({"message":"x","channel":"slack"})", "validation", "notify: 'with.channel' is 'slack', which is none of: log, webhook"},
+      {R"({"message":"x","channel":"slack"})", "validation",
+       "notify: 'with.channel' is 'slack', which is none of: log, webhook"},
       {R"({"message":"x","channel":"webhook"})", "validation", "notify: 'with.url' is missing: where the webhook goes"},
       {R"({"message":"x","url":"http://a"})", "validation", "notify: 'with.url' has no use for the channel 'log'"},
       {R"({"massage":"x"})", "validation", "notify: 'with.message' is missing"},
-      {R"({"message":"x","titel":"y"})", "validation", "notify: 'with.titel' is unknown to notify; did you mean 'title'?"},
+      {R"({"message":"x","titel":"y"})", "validation",
+       "notify: 'with.titel' is unknown to notify; did you mean 'title'?"},
       {R"({"message":"x","channel":"webhook","url":"http://a"})", "notify.unavailable",
        "webhooks are not available here: no http driver is wired in"},
   };

@@ -23,8 +23,9 @@ void read_common(Args& args, Command& command) {
   if (auto env = args.text_pairs("env")) {
     for (const auto& [name, value] : *env) {
       if (name.empty() || name.find('=') != std::string::npos || has_nul(name) || has_nul(value)) {
-        args.wrong("env", "has a variable that can't be set: names are not empty and without '=', and neither names nor "
-                          "values have NUL bytes");
+        args.wrong("env",
+                   "has a variable that can't be set: names are not empty and without '=', and neither names nor "
+                   "values have NUL bytes");
         break;
       }
     }
@@ -36,7 +37,8 @@ void read_common(Args& args, Command& command) {
   }
   if (const Value* codes = args.any("ok_codes"); codes != nullptr && !codes->is_null()) {
     const auto is_code = [](const Value& v) { return v.is_integer() && v.as_int() >= 0 && v.as_int() <= 255; };
-    if (!codes->is_array() || codes->size() == 0 || !std::all_of(codes->items().begin(), codes->items().end(), is_code)) {
+    if (!codes->is_array() || codes->size() == 0 ||
+        !std::all_of(codes->items().begin(), codes->items().end(), is_code)) {
       args.wrong("ok_codes", "must be a list of exit codes from 0 to 255");
     } else {
       command.ok_codes.clear();
@@ -58,8 +60,9 @@ void check_argv(Args& args, std::string_view name, const Command& command) {
   for (const std::string& argument : command.argv) {
     if (has_nul(argument)) return args.wrong(name, "has a NUL byte, which no argument can have");
     if (argument.size() > k_argument_bytes_max) {
-      return args.wrong(name, "has an argument of " + std::to_string(argument.size()) + " bytes; the system takes at most " +
-                                  std::to_string(k_argument_bytes_max) + ": pass it by stdin or a file");
+      return args.wrong(name, "has an argument of " + std::to_string(argument.size()) +
+                                  " bytes; the system takes at most " + std::to_string(k_argument_bytes_max) +
+                                  ": pass it by stdin or a file");
     }
   }
 }
@@ -119,7 +122,7 @@ std::string find_program(const std::string& name, std::string_view path) {
     path = colon == std::string_view::npos ? std::string_view() : path.substr(colon + 1);
     if (directory.empty() || directory.front() != '/') continue;  // "the current directory" is nobody's intention
     std::string candidate = std::string(directory) + "/" + name;
-    struct stat info{};
+    struct stat info {};
     if (stat(candidate.c_str(), &info) == 0 && S_ISREG(info.st_mode) && access(candidate.c_str(), X_OK) == 0) {
       return candidate;
     }

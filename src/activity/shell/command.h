@@ -15,9 +15,9 @@ enum class OutputParse { text, json, lines };
 
 struct Command {
   std::vector<std::string> argv;
-  TextPairs env;                      // as given; PATH and HOME are added later
-  std::string cwd;                    // empty: the driver's
-  std::optional<std::string> input;   // of stdin; nothing: /dev/null
+  TextPairs env;                     // as given; PATH and HOME are added later
+  std::string cwd;                   // empty: the driver's
+  std::optional<std::string> input;  // of stdin; nothing: /dev/null
   std::vector<std::int64_t> ok_codes{0};
   OutputParse parse = OutputParse::text;
 };

@@ -16,9 +16,7 @@
 namespace perdure::activity {
 namespace {
 
-Error os_error(std::string_view what) {
-  return Error{ErrorCode::io, std::string(what) + ": " + std::strerror(errno)};
-}
+Error os_error(std::string_view what) { return Error{ErrorCode::io, std::string(what) + ": " + std::strerror(errno)}; }
 
 Result<Fd> memory_file(const char* name, std::string_view content) {
   Fd file(memfd_create(name, MFD_CLOEXEC));
@@ -76,8 +74,7 @@ void Fd::reset() {
 Nursery::~Nursery() {
   socket_.reset();  // the nursery ends at its end of file
   if (pid_ > 0) {
-    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
+    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
   }
 }
 

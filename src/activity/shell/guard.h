@@ -8,7 +8,8 @@
 // engine said so or because the kernel closed it after SIGKILL, the guard kills the program's process group and every
 // descendant, also those that made themselves a session of their own, and ends. It does the same when the program ends.
 //
-// The code of nursery and guard runs after fork() of a process with threads: only system calls, no allocation, no locks.
+// The code of nursery and guard runs after fork() of a process with threads: only system calls, no allocation, no
+// locks.
 #include <sys/types.h>
 
 #include <cstdint>
@@ -26,7 +27,10 @@ class Fd {
   Fd() = default;
   explicit Fd(int fd) : fd_(fd) {}
   Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept { std::swap(fd_, other.fd_); return *this; }
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   ~Fd() { reset(); }
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
@@ -37,10 +41,10 @@ class Fd {
 };
 
 struct Program {
-  std::string path;               // of the file to execute
+  std::string path;  // of the file to execute
   std::vector<std::string> argv;
-  std::vector<std::string> env;   // NAME=VALUE
-  std::string cwd;                // empty: stay
+  std::vector<std::string> env;        // NAME=VALUE
+  std::string cwd;                     // empty: stay
   const std::string* input = nullptr;  // nullptr: /dev/null
 };
 

@@ -251,9 +251,7 @@ GuardReport start_program(const Request& request, const Fds& fds, pid_t& program
   close(fds.request);
   GuardReport failure{Kind::exited, 0};
   ssize_t n = 0;
-  do {
-    n = read(failure_pipe[0], &failure, sizeof failure);
-  } while (n < 0 && errno == EINTR);
+  do { n = read(failure_pipe[0], &failure, sizeof failure); } while (n < 0 && errno == EINTR);
   close(failure_pipe[0]);
   if (n == static_cast<ssize_t>(sizeof failure)) {
     waitpid(program, nullptr, 0);
@@ -299,9 +297,7 @@ bool receive(int socket, Fds& fds) {
   message.msg_control = control.data();
   message.msg_controllen = control.size();
   ssize_t n = 0;
-  do {
-    n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  } while (n < 0 && errno == EINTR);
+  do { n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC); } while (n < 0 && errno == EINTR);
   if (n <= 0) return false;
   const cmsghdr* head = CMSG_FIRSTHDR(&message);
   if (head == nullptr || head->cmsg_len != CMSG_LEN(sizeof(int) * k_guard_fds)) return false;

@@ -48,7 +48,8 @@ std::string script_args(const std::string& mark, const std::string& ready, const
 
 std::vector<pid_t> marked(const std::string& mark) {
   std::vector<pid_t> found;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", std::filesystem::directory_options::skip_permission_denied)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc", std::filesystem::directory_options::skip_permission_denied)) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     std::ifstream file(entry.path() / "environ", std::ios::binary);
@@ -174,7 +175,8 @@ TEST_F(Guard, AKilledGuardIsToldAndItsProgramIsKilled) {
   Task task;
   task.type = "script";
   // The script's parent is its guard.
-  task.args = Bytes::copy(R"({"language":"bash","source":"kill -9 $PPID; sleep 3600","env":{"MARK":")" + mark_ + "\"}}");
+  task.args =
+      Bytes::copy(R"({"language":"bash","source":"kill -9 $PPID; sleep 3600","env":{"MARK":")" + mark_ + "\"}}");
   driver->start(numbered(task, 1), answers.expect(CommandId{1}));
   ASSERT_TRUE(answers.wait_all());
   EXPECT_EQ(answers.of(1).error.type, "shell.lost");

@@ -71,9 +71,7 @@ Outcome not_started(const Running& run, const GuardReport& report) {
       if (report.value == ENOENT) failed.title += " (the file, or the interpreter it names)";
       if (report.value == ENOEXEC) failed.title += " (a script needs a first line like #!/bin/sh)";
       break;
-    default:
-      failed.title = "can't start a process: " + why;
-      failed.error_class = ErrorClass::recoverable;
+    default: failed.title = "can't start a process: " + why; failed.error_class = ErrorClass::recoverable;
   }
   return failure(std::move(failed));
 }
@@ -83,10 +81,11 @@ Outcome ended_by_us(const Running& run, const ShellOptions& options) {
   const std::string last_words = tail(valid_utf8(run.errors), k_error_detail_bytes_max);
   switch (run.ending) {
     case Ending::timeout:
-      return failure({.type = "timeout.start_to_close",
-                      .title = who + " did not end within " + format_duration(run.task.start_to_close_ms) + " and was killed",
-                      .error_class = ErrorClass::ambiguous,
-                      .detail = last_words});
+      return failure(
+          {.type = "timeout.start_to_close",
+           .title = who + " did not end within " + format_duration(run.task.start_to_close_ms) + " and was killed",
+           .error_class = ErrorClass::ambiguous,
+           .detail = last_words});
     case Ending::heartbeat:
       return failure({.type = "timeout.heartbeat",
                       .title = who + " wrote nothing for " + format_duration(run.task.heartbeat_ms) + " and was killed",
@@ -103,8 +102,7 @@ Outcome ended_by_us(const Running& run, const ShellOptions& options) {
                       .title = who + " was cancelled while it ran, and killed",
                       .error_class = ErrorClass::ambiguous,
                       .detail = last_words});
-    default:
-      return shutdown_outcome(true);
+    default: return shutdown_outcome(true);
   }
 }
 
@@ -166,7 +164,9 @@ Outcome ended(Running& run) {
 
 class Shell final : public Driver {
  public:
-  explicit Shell(ShellOptions options) : options_(std::move(options)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+  explicit Shell(ShellOptions options)
+      : options_(std::move(options)),
+        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         queue_("places for programs", options_.queue_max) {
     if (options_.concurrency == 0) options_.concurrency = 2 * std::max(1u, std::thread::hardware_concurrency());
     const auto from_environment = [](std::string& value, const char* name, std::string_view otherwise) {
@@ -428,11 +428,11 @@ void Shell::finish(Running& run) {
   } else if (run.report) {
     outcome = ended(run);
   } else {
-    outcome = failure({.type = "shell.lost",
-                       .title = "the guard of '" + printable(run.command.argv.front()) +
-                                "' was killed, and its program with it",
-                       .error_class = ErrorClass::ambiguous,
-                       .detail = tail(valid_utf8(run.errors), k_error_detail_bytes_max)});
+    outcome = failure(
+        {.type = "shell.lost",
+         .title = "the guard of '" + printable(run.command.argv.front()) + "' was killed, and its program with it",
+         .error_class = ErrorClass::ambiguous,
+         .detail = tail(valid_utf8(run.errors), k_error_detail_bytes_max)});
   }
   run.done(std::move(outcome));
 }

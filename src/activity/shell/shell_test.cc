@@ -1,7 +1,6 @@
 #include "activity/shell/shell.h"
 
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <cstdlib>
@@ -54,7 +53,10 @@ class Shell : public testing::Test {
 };
 
 TEST_F(Shell, GivesExitCodeAndBothStreams) {
-  struct Case { const char* args; const char* result; };
+  struct Case {
+    const char* args;
+    const char* result;
+  };
   const Case cases[] = {
       {R"({"argv":["echo","a b","$HOME;*"]})", R"({"exit_code":0,"stdout":"a b $HOME;*\n","stderr":""})"},
       {R"({"argv":["cat"]})", R"({"exit_code":0,"stdout":"","stderr":""})"},
@@ -66,7 +68,8 @@ TEST_F(Shell, GivesExitCodeAndBothStreams) {
       {R"({"argv":["pwd"],"cwd":"/usr"})", R"({"exit_code":0,"stdout":"/usr\n","stderr":""})"},
       {R"({"argv":["printf","a\\nb\\r\\n\\nc"],"parse":"lines"})",
        R"({"exit_code":0,"stdout":"a\nb\r\n\nc","stderr":"","value":["a","b","","c"]})"},
-      {R"({"argv":["echo","{\"n\": 1}"],"parse":"json"})", R"({"exit_code":0,"stdout":"{\"n\": 1}\n","stderr":"","value":{"n":1}})"},
+      {R"({"argv":["echo","{\"n\": 1}"],"parse":"json"})",
+       R"({"exit_code":0,"stdout":"{\"n\": 1}\n","stderr":"","value":{"n":1}})"},
       {R"({"argv":["echo",5,true],"parse":"text"})", R"({"exit_code":0,"stdout":"5 true\n","stderr":""})"},
       {R"({"argv":["printf","\\377x"]})", "{\"exit_code\":0,\"stdout\":\"\xEF\xBF\xBDx\",\"stderr\":\"\"}"},
       {R"({"argv":["env"],"env":{"PATH":"/usr/bin:/bin","HOME":"/h","A":"b c","N":1}})",
@@ -76,10 +79,13 @@ TEST_F(Shell, GivesExitCodeAndBothStreams) {
 }
 
 TEST_F(Shell, RunsScriptsWithValuesByEnvArgsAndStdin) {
-  const Value bash_result = result_of(of("script", R"js({"script":{"language":"bash","source":"read -r x; echo \"$x $A $1\"",
+  const Value bash_result =
+      result_of(of("script", R"js({"script":{"language":"bash","source":"read -r x; echo \"$x $A $1\"",
       "args":["arg"],"env":{"A":"$(touch /tmp/never)"}},"stdin":"line"})js"));
   EXPECT_EQ(bash_result.find("stdout")->as_string(), "line $(touch /tmp/never) arg\n");
-  const Value python = result_of(of("script", R"js({"language":"python","source":"import sys, json\nprint(json.dumps({'n': json.load(sys.stdin)['n'] + 1}))",
+  const Value python = result_of(
+      of("script",
+         R"js({"language":"python","source":"import sys, json\nprint(json.dumps({'n': json.load(sys.stdin)['n'] + 1}))",
       "stdin":{"n":41},"parse":"json"})js"));
   EXPECT_EQ(to_json(*python.find("value")), R"({"n":42})");
   EXPECT_EQ(result_of(shell(R"({"script":{"language":"sh","source":"echo hi"}})")).find("stdout")->as_string(), "hi\n");
@@ -95,7 +101,13 @@ TEST_F(Shell, TheEnvironmentIsEmptyButForWhatIsGiven) {
 }
 
 TEST_F(Shell, ErrorsSayWhatAndWhy) {
-  struct Case { const char* args; const char* type; ErrorClass error_class; const char* title; int status; };
+  struct Case {
+    const char* args;
+    const char* type;
+    ErrorClass error_class;
+    const char* title;
+    int status;
+  };
   const auto fatal = ErrorClass::fatal;
   const auto again = ErrorClass::recoverable;
   const Case cases[] = {
@@ -127,9 +139,7 @@ TEST_F(Shell, ErrorsSayWhatAndWhy) {
     EXPECT_EQ(error.type, c.type) << c.args << " " << error.title;
     EXPECT_EQ(error.error_class, c.error_class) << c.args;
     EXPECT_EQ(error.status, c.status) << c.args;
-    if (c.title != nullptr) {
-      EXPECT_EQ(error.title, c.title) << c.args;
-    }
+    if (c.title != nullptr) { EXPECT_EQ(error.title, c.title) << c.args; }
   }
   EXPECT_EQ(error_of(shell(R"({"argv":["nope"],"env":{"PATH":"/x:/y"}})")).detail, "PATH is /x:/y");
 }
