@@ -105,6 +105,14 @@ class World {
     return k_none;
   }
 
+  // What a fact about this step is for: as it is now, else as it was last, so that an answer can come late or twice.
+  struct Aim { FrameId frame = 0; std::uint64_t command = 0; std::uint32_t attempt = 1; };
+  bool aim(const std::string& what, Phase phase) {
+    const FrameId id = find(what, {phase});
+    if (id != k_none) aims_[what] = {id, state_.frames[id].command, state_.frames[id].attempt};
+    return aims_.contains(what);
+  }
+
   static h::FaultPtr make(const std::string& type, const std::string& cls, DurationMs after) {
     auto f = std::make_shared<h::Fault>();
     f->type = type;
@@ -140,19 +148,18 @@ class World {
       info->input = *input;
       out.emplace_back(h::RunStarted{info});
     } else if (verb == "complete" || verb == "fail" || verb == "lose" || verb == "late") {
-      const FrameId id = find(a, {Phase::in_flight});
-      if (id == k_none && verb != "late") return "no attempt of '" + a + "' is in flight";
+      if (verb != "late" && !aim(a, Phase::in_flight)) return "no attempt of '" + a + "' was ever in flight";
       if (verb == "late") {
         out.emplace_back(h::ActivityCompleted{1, 9999, 1, Bytes(std::string("\"late\""))});
         return "";
       }
-      const Frame& f = state_.frames[id];
-      if (verb == "complete") out.emplace_back(h::ActivityCompleted{id, f.command, f.attempt, Bytes(more.empty() ? "null" : more)});
-      if (verb == "lose") out.emplace_back(h::ActivityLost{id, f.command, f.attempt});
+      const auto [id, command, attempt] = aims_[a];
+      if (verb == "complete") out.emplace_back(h::ActivityCompleted{id, command, attempt, Bytes(more.empty() ? "null" : more)});
+      if (verb == "lose") out.emplace_back(h::ActivityLost{id, command, attempt});
       if (verb == "fail") {
         const auto [type, r2] = cut(more);
         const auto [cls, after] = cut(r2);
-        out.emplace_back(h::ActivityFailed{id, f.command, f.attempt, make(type, cls, after.empty() ? 0 : std::stol(after))});
+        out.emplace_back(h::ActivityFailed{id, command, attempt, make(type, cls, after.empty() ? 0 : std::stol(after))});
       }
     } else if (verb == "signal") {
       const auto [payload, key] = cut(more);
@@ -166,20 +173,20 @@ class World {
       now_ += *length;
       for (auto& fact : due_timers(state_, now_, 1000)) out.push_back(std::move(fact));
     } else if (verb == "review") {
-      const FrameId id = find(a, {Phase::waiting});
-      if (id == k_none) return "no review '" + a + "' is open";
+      if (!aim(a, Phase::waiting)) return "no review '" + a + "' was ever open";
+      const auto [id, command, attempt] = aims_[a];
       const auto [decision, r2] = cut(more);
       const auto [who, r3] = cut(r2);
       const auto [comment, data] = cut(r3);
-      out.emplace_back(h::ReviewDecided{id, state_.frames[id].command, decision == "approve", who, comment, data.empty() ? Bytes() : Bytes(data)});
+      out.emplace_back(h::ReviewDecided{id, command, decision == "approve", who, comment, data.empty() ? Bytes() : Bytes(data)});
     } else if (verb == "child") {
-      const FrameId id = find(a, {Phase::waiting});
-      if (id == k_none) return "no child '" + a + "' is out";
+      if (!aim(a, Phase::waiting)) return "no child '" + a + "' was ever out";
+      const auto [id, command, attempt] = aims_[a];
       const auto [status, r2] = cut(more);
       const auto parsed = h::parse_run_status(status);
       if (!parsed) return "status?";
       const bool ok = *parsed == RunStatus::completed || *parsed == RunStatus::running;
-      out.emplace_back(h::ChildEnded{id, state_.frames[id].command, *parsed, ok && !r2.empty() ? Bytes(r2) : Bytes(), !ok && !r2.empty() ? make(r2, "fatal", 0) : nullptr});
+      out.emplace_back(h::ChildEnded{id, command, *parsed, ok && !r2.empty() ? Bytes(r2) : Bytes(), !ok && !r2.empty() ? make(r2, "fatal", 0) : nullptr});
     } else if (verb == "cancel") {
       out.emplace_back(h::CancelRequested{"ann", rest});
     } else if (verb == "pause") {
@@ -319,6 +326,7 @@ class World {
   State state_;
   std::vector<h::Batch> batches_;
   std::vector<h::Carried> carried_;
+  std::map<std::string, Aim> aims_;
   TimeMs now_ = k_start;
 };
 

@@ -283,7 +283,7 @@ void Turn::settle_cancel(FrameId id) {
   const Frame& f = frame(id);
   const plan::Node& n = node(id);
   if (n.kind == plan::Kind::attempt && n.finally != k_none && !f.finalized && !is_foreach_head(state_, f)) {
-    emit(history::FrameCancelling{id});
+    if (!f.cancel_wanted) emit(history::FrameCancelling{id});
     emit(history::FinallyEntered{id, {}});
     enter(n.finally, id, 0, Role::step);
     wake(id);
