@@ -49,6 +49,10 @@ Outcome shutdown_outcome(bool may_have_had_an_effect) {
                   .error_class = may_have_had_an_effect ? ErrorClass::ambiguous : ErrorClass::transient});
 }
 
+Outcome cancelled_outcome() {
+  return failure({.type = "cancelled", .title = "cancelled before it began", .error_class = ErrorClass::fatal});
+}
+
 Outcome queue_full_outcome(std::string_view what_is_busy, std::size_t queue_max) {
   return failure({.type = "queue.full",
                   .title = "all " + std::string(what_is_busy) + " are busy and " + std::to_string(queue_max) +

@@ -20,8 +20,9 @@ struct Failure {
 };
 Outcome failure(Failure what);
 
-// The answer to a task that a driver can't take any more, and to one it had to drop.
+// The answers to a task that a driver has to drop, that was cancelled before it began, and that it has no room for.
 Outcome shutdown_outcome(bool may_have_had_an_effect);
+Outcome cancelled_outcome();  // while it waited: certainly no effect
 Outcome queue_full_outcome(std::string_view what_is_busy, std::size_t queue_max);
 
 // Well-formed UTF-8: each byte that is part of no character becomes U+FFFD.

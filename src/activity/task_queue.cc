@@ -40,7 +40,7 @@ bool TaskQueue::cancel(const RunKey& run, CommandId command) {
     found = std::move(*it);
     waiting_.erase(it);
   }
-  found->done(failure({.type = "cancelled", .title = "cancelled before it began", .error_class = ErrorClass::fatal}));
+  found->done(cancelled_outcome());
   return false;
 }
 

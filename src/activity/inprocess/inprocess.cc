@@ -12,16 +12,15 @@
 #include <utility>
 #include <vector>
 
+#include "activity/outcome.h"
 #include "base/check.h"
 
 namespace perdure::activity {
 namespace {
 
-constexpr std::size_t k_detail_bytes_max = 4096;
 // Threads held by functions that overran their time are replaced, up to this many times the pool's size, so that a few
 // functions that ignore their cancel flag don't stop everything else.
 constexpr std::size_t k_replacement_factor = 4;
-constexpr DurationMs k_queue_full_retry_ms = 1000;
 
 void pause_core() {
 #if defined(__x86_64__)
@@ -34,15 +33,6 @@ void pause_core() {
 std::int64_t now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
-}
-
-Outcome failed(std::string type, std::string title, ErrorClass error_class, std::string detail = {}) {
-  ActivityError error;
-  error.type = std::move(type);
-  error.title = std::move(title);
-  error.detail = std::move(detail);
-  error.error_class = error_class;
-  return Outcome::failure(std::move(error));
 }
 
 struct Registration {
@@ -101,12 +91,15 @@ Outcome call(const Function& function, Context& context) {
     if (outcome.ok && outcome.result.empty()) outcome.result = Bytes::copy("null");
     return outcome;
   } catch (const std::exception& e) {
-    return failed("activity.exception", "the function of activity '" + context.task().type + "' threw an exception",
-                  ErrorClass::fatal, std::string(e.what()).substr(0, k_detail_bytes_max));
+    return failure({.type = "activity.exception",
+                    .title = "the function of activity '" + context.task().type + "' threw an exception",
+                    .error_class = ErrorClass::fatal,
+                    .detail = valid_utf8(e.what())});
   } catch (...) {
-    return failed("activity.exception",
-                  "the function of activity '" + context.task().type + "' threw something that is no std::exception",
-                  ErrorClass::fatal);
+    return failure(
+        {.type = "activity.exception",
+         .title = "the function of activity '" + context.task().type + "' threw something that is no std::exception",
+         .error_class = ErrorClass::fatal});
   }
 }
 
@@ -134,15 +127,10 @@ Expiry expiry_of(const Job& job) {
 Outcome expired(const Job& job, const char* type) {
   const std::string who = "activity '" + job.task.type + "'";
   const std::string_view what(type);
-  if (what == "cancelled") {
-    return failed(type, who + " was cancelled and did not stop in time", ErrorClass::ambiguous);
-  }
-  if (what == "timeout.heartbeat") {
-    return failed(type, who + " sent no heartbeat for " + format_duration(job.task.heartbeat_ms),
-                  ErrorClass::ambiguous);
-  }
-  return failed(type, who + " did not finish within " + format_duration(job.task.start_to_close_ms),
-                ErrorClass::ambiguous);
+  std::string title = who + " did not finish within " + format_duration(job.task.start_to_close_ms);
+  if (what == "cancelled") title = who + " was cancelled and did not stop in time";
+  if (what == "timeout.heartbeat") title = who + " sent no heartbeat for " + format_duration(job.task.heartbeat_ms);
+  return failure({.type = type, .title = std::move(title), .error_class = ErrorClass::ambiguous});
 }
 
 // The pool's state. Its threads are detached and share it: a function that never returns may outlive the driver, but
@@ -168,8 +156,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
     started_.store(true, std::memory_order_relaxed);
     const auto found = functions_.find(task.type);
     if (found == functions_.end()) {
-      return done(
-          failed("activity.unknown", "no function is registered for activity '" + task.type + "'", ErrorClass::fatal));
+      return done(failure({.type = "activity.unknown",
+                           .title = "no function is registered for activity '" + task.type + "'",
+                           .error_class = ErrorClass::fatal}));
     }
     if (found->second.options.trivial) return run_inline(found->second.function, std::move(task), done);
     auto job = std::make_shared<Job>();
@@ -193,7 +182,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
       }
     }
     for (const JobPtr& job : waiting) {
-      if (job->claim()) job->tell(failed("cancelled", "cancelled before it began", ErrorClass::fatal));
+      if (job->claim()) job->tell(cancelled_outcome());
     }
   }
 
@@ -202,11 +191,6 @@ class Pool : public std::enable_shared_from_this<Pool> {
  private:
   static std::int64_t grace_us() {
     return std::chrono::duration_cast<std::chrono::microseconds>(k_cancel_grace).count();
-  }
-  static Outcome shutdown_outcome(bool begun) {
-    return failed("engine.shutdown",
-                  begun ? "the engine stopped while this ran" : "the engine stopped before this began",
-                  begun ? ErrorClass::ambiguous : ErrorClass::transient);
   }
 
   void run_inline(const Function& function, Task task, const OnDone& done) {
@@ -221,13 +205,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::optional<Outcome> enqueue(const JobPtr& job) {
     const std::lock_guard lock(mutex_);
     if (stopping_) return shutdown_outcome(false);
-    if (queue_.size() >= queue_max_) {
-      Outcome refused =
-          failed("queue.full", "all functions are busy and " + std::to_string(queue_max_) + " tasks wait already",
-                 ErrorClass::throttled);
-      refused.error.retry_after_ms = k_queue_full_retry_ms;
-      return refused;
-    }
+    if (queue_.size() >= queue_max_) { return queue_full_outcome("functions", queue_max_); }
     jobs_.emplace(job->key, job);
     queue_.push_back(job);
     queued_.store(queue_.size(), std::memory_order_relaxed);
