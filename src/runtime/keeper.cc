@@ -59,6 +59,10 @@ bool Keeper::turn() {
     next_ = now + k_tick_ms;
     return recover_store();
   }
+  if (core_.options.dormant) {
+    next_ = now + k_tick_ms;
+    return false;
+  }
   next_ = std::min(now + k_tick_ms, core_.dispatcher.tick());
   bool worked = take_up_runs();
   worked = bring_timers(now) || worked;

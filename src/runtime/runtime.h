@@ -36,6 +36,10 @@ struct RuntimeOptions {
   // Validates the tasks of a `map` step and makes a plan of them. Null: `map` is not available.
   std::function<Result<std::shared_ptr<const plan::Plan>>(const Value& tasks)> make_map_plan;
 
+  // For looking and for messages: no run is taken up, no timer fires, nothing is started. Facts are recorded, and what
+  // follows from them is decided by the next engine that is not dormant.
+  bool dormant = false;
+
   // No threads: the caller drives the engine by turn(), blocking calls drive it themselves. For tests and simulation.
   bool manual = false;
 };

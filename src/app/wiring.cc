@@ -1,0 +1,57 @@
+#include "app/wiring.h"
+
+#include "activity/http/http.h"
+#include "activity/notify/notify.h"
+#include "activity/shell/shell.h"
+#include "loaders/load.h"
+#include "storage/embedded/embedded_store.h"
+#include "storage/memory/memory_store.h"
+
+namespace perdure::app {
+namespace {
+
+Result<std::shared_ptr<storage::Store>> open_store(const std::filesystem::path& dir) {
+  if (dir.empty()) return std::shared_ptr<storage::Store>(storage::open_memory());
+  PERDURE_TRY(store, storage::open_embedded(dir.string()));
+  return std::shared_ptr<storage::Store>(std::move(store));
+}
+
+void add_outside(std::vector<std::shared_ptr<activity::Driver>>& drivers, bool allow_private) {
+  activity::HttpOptions http_options;
+  http_options.addresses.allow_private = allow_private;
+  http_options.addresses.allow_loopback = allow_private;
+  std::shared_ptr<activity::Driver> http = activity::make_http(std::move(http_options));
+  activity::NotifyOptions notify;
+  notify.http = [http](activity::Task task, activity::OnDone done) { http->start(std::move(task), std::move(done)); };
+  notify.cancel_http = [http](const RunKey& run, CommandId command) { http->cancel(run, command); };
+  drivers.push_back(activity::make_notify(std::move(notify)));
+  drivers.push_back(http);
+  drivers.push_back(activity::make_shell());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<engine::Engine>> make_engine(EngineOptions options) {
+  PERDURE_TRY(store, open_store(options.dir));
+  std::vector<std::string> types;
+  if (!options.functions.empty()) {
+    std::shared_ptr<activity::InProcess> pool = activity::make_inprocess(options.function_threads);
+    for (auto& f : options.functions) {
+      types.push_back(f.type);
+      pool->add(std::move(f.type), std::move(f.function), f.options);
+    }
+    options.runtime.drivers.push_back(std::move(pool));
+  }
+  if (options.outside) add_outside(options.runtime.drivers, options.allow_private_addresses);
+  options.runtime.dormant = options.dormant;
+  options.runtime.make_map_plan = [types](const Value& tasks) -> Result<std::shared_ptr<const plan::Plan>> {
+    const auto known = loaders::KnownActivities::with(types);
+    auto loaded = loaders::load_tasks(tasks, "map", {}, known);
+    if (!loaded.ok()) return fail(ErrorCode::invalid, loaders::render(loaded.diagnostics, false));
+    if (auto missing = loaders::not_available(*loaded.plan, known)) return fail(ErrorCode::unsupported, *missing);
+    return loaded.plan;
+  };
+  return runtime::make_engine(std::move(store), std::move(options.runtime));
+}
+
+}  // namespace perdure::app
