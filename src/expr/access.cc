@@ -34,16 +34,18 @@ bool slice_range(std::size_t size, const Value& from, const Value& to, Range& ra
 
 bool is_slice_key(const Value& key) { return key.is_object() && (key.find("start") != nullptr || key.find("end") != nullptr); }
 
-// The position an index names, or -1 when it is outside.
-std::ptrdiff_t position(const Value& index, std::size_t size) {
+// The position an index names, or -1 when it is outside. As in jq a fraction finds nothing when reading, and is cut off
+// when writing.
+enum class Use : std::uint8_t { read, write };
+std::ptrdiff_t position(const Value& index, std::size_t size, Use use) {
   if (index.is_integer()) {
     const std::int64_t i = index.as_int();
     const std::int64_t at = i < 0 ? i + static_cast<std::int64_t>(size) : i;
     return at >= 0 && static_cast<std::uint64_t>(at) < size ? static_cast<std::ptrdiff_t>(at) : -1;
   }
   double d = index.as_double();
-  if (std::isnan(d)) return -1;
-  d = std::floor(d);
+  if (std::isnan(d) || (use == Use::read && d != std::trunc(d))) return -1;
+  d = std::trunc(d);
   if (d < 0) d += static_cast<double>(size);
   return d >= 0 && d < static_cast<double>(size) ? static_cast<std::ptrdiff_t>(d) : -1;
 }
@@ -78,7 +80,7 @@ Value find_runs(Evaluator& evaluator, const Node& at, const Value& list, const V
 const Value* get_ref(const Value& value, const Value& key) {
   if (value.is_object() && key.is_string()) return value.find(key.as_string());
   if (value.is_array() && key.is_number()) {
-    const std::ptrdiff_t i = position(key, value.size());
+    const std::ptrdiff_t i = position(key, value.size(), Use::read);
     return i < 0 ? nullptr : &value.items()[static_cast<std::size_t>(i)];
   }
   return nullptr;
@@ -176,7 +178,7 @@ bool change_item(Evaluator& evaluator, const Node& at, Value& root, std::span<co
                  FunctionRef<bool(Value&)> change) {
   double wanted = path.front().as_double();
   if (std::isnan(wanted)) wanted = 0;
-  wanted = std::floor(wanted);
+  wanted = std::trunc(wanted);
   if (wanted < 0) wanted += static_cast<double>(root.size());
   if (wanted < 0) {
     evaluator.raise(at, "Out of bounds negative array index");
@@ -261,7 +263,7 @@ bool delete_keys(Evaluator& evaluator, const Node& at, Value& root, const std::v
   std::vector<bool> gone(root.size(), false);
   for (const Value* key : keys) {
     if (key->is_number()) {
-      if (const std::ptrdiff_t i = position(*key, root.size()); i >= 0) gone[static_cast<std::size_t>(i)] = true;
+      if (const std::ptrdiff_t i = position(*key, root.size(), Use::write); i >= 0) gone[static_cast<std::size_t>(i)] = true;
     } else if (key->is_object()) {
       const Value* from = key->find("start");
       const Value* to = key->find("end");

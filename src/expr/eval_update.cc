@@ -40,13 +40,21 @@ bool Evaluator::collect_paths(const Node& paths, const Value& root, const Env* e
 }
 
 bool Evaluator::update_each(const Node& node, Value& root, const PathList& paths,
-                            FunctionRef<bool(Value& member, bool& remove)> change) {
+                            const Env* env, FunctionRef<bool(Value& member)> change) {
   std::vector<Value> removed;
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    bool remove = false;
     const auto path = paths.path(i);
-    if (!change_path(*this, node, root, path, [&](Value& member) { return change(member, remove); })) return false;
-    if (remove) removed.push_back(Value::array(std::vector<Value>(path.begin(), path.end())));
+    if (node.op == Operator::modify && !node.b->single) {
+      // The program may give nothing, and then no container may have been made on the way to the member.
+      const Value member = expr::get_path(*this, node, root, path);
+      if (stopped()) return false;
+      First next = first(*node.b, member, env);
+      if (stopped()) return false;
+      if (next.found && !set_path(*this, node, root, path, std::move(next.value))) return false;
+      if (!next.found) removed.push_back(Value::array(std::vector<Value>(path.begin(), path.end())));
+      continue;
+    }
+    if (!change_path(*this, node, root, path, change)) return false;
   }
   if (removed.empty()) return true;
   Value rest = delete_paths(*this, node, std::move(root), std::move(removed));
@@ -63,18 +71,12 @@ Value Evaluator::one_update(const Node& node, Value root, const Env* env) {
   }
   PathList paths;
   if (!collect_paths(*node.a, root, env, paths)) return {};
-  const bool done = update_each(node, root, paths, [&](Value& member, bool& remove) {
+  const bool done = update_each(node, root, paths, env, [&](Value& member) {
     switch (node.op) {
       case Operator::assign: member = right; return true;
       case Operator::modify: {
-        if (node.b->single) {
-          Value next = one_owned(*node.b, std::move(member), env);
-          member = std::move(next);
-          return !stopped();
-        }
-        First next = first(*node.b, member, env);
-        remove = !next.found;
-        if (next.found) member = std::move(next.value);
+        Value next = one_owned(*node.b, std::move(member), env);
+        member = std::move(next);
         return !stopped();
       }
       default: {
@@ -89,10 +91,12 @@ Value Evaluator::one_update(const Node& node, Value root, const Env* env) {
 
 bool Evaluator::run_update(const Node& node, Value root, const Env* env, Emit emit) {
   PathList paths;
-  if (!collect_paths(*node.a, root, env, paths)) return false;
+  bool collected = false;  // only once there is something to set
   return run(*node.b, root, env, [&](Value&& right) {
+    if (!collected && !collect_paths(*node.a, root, env, paths)) return false;
+    collected = true;
     Value changed = root;
-    const bool done = update_each(node, changed, paths, [&](Value& member, bool&) {
+    const bool done = update_each(node, changed, paths, env, [&](Value& member) {
       if (node.op == Operator::assign) {
         member = right;
         return true;

@@ -153,8 +153,8 @@ class Evaluator {
   // updates (eval_update.cc)
   struct PathList;
   bool collect_paths(const Node& paths, const Value& root, const Env* env, PathList& out);
-  bool update_each(const Node& node, Value& root, const PathList& paths,
-                   FunctionRef<bool(Value& member, bool& remove)> change);
+  bool update_each(const Node& node, Value& root, const PathList& paths, const Env* env,
+                   FunctionRef<bool(Value& member)> change);
   // paths (eval_path.cc)
   bool paths_pipe(const Node& node, std::size_t from, const PathItem& input, const Env* env, EmitPath emit);
   bool paths_access(const Node& node, const PathItem& base, const Value& key, EmitPath emit);

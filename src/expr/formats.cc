@@ -66,8 +66,8 @@ void append_html(std::string_view text, std::string& out) {
 void append_uri(std::string_view text, std::string& out) {
   static constexpr char k_digits[] = "0123456789ABCDEF";
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '_' || c == '.' || c == '~';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("-_.!~*'()").find(c) != std::string_view::npos;
     if (plain) {
       out.push_back(c);
     } else {

@@ -53,7 +53,7 @@ Value has(Evaluator& evaluator, const Node& at, const Value& input, const Value*
     const double i = key.as_double();
     return Value(i >= 0 && i < static_cast<double>(input.size()));
   }
-  if (input.is_null() && (key.is_string() || key.is_number())) return Value(false);
+  if (input.is_null()) return Value(false);
   return evaluator.raise(at, "Cannot check whether " + std::string(type_name(input)) + " has a " +
                                  std::string(type_name(key)) + " key");
 }
@@ -139,13 +139,17 @@ bool flatten_into(Evaluator& evaluator, const Node& at, const Value& input, doub
   return std::all_of(input.items().begin(), input.items().end(), take);
 }
 Value flatten_to(Evaluator& evaluator, const Node& at, const Value& input, const Value* arguments) {
-  if (!arguments[0].is_number()) return evaluator.raise(at, "flatten depth must be a number");
-  if (arguments[0].as_double() < 0) return evaluator.raise(at, "flatten depth must not be negative");
+  const Value& depth = arguments[0];
+  if (Value::compare(depth, Value(0)) < 0) return evaluator.raise(at, "flatten depth must not be negative");
   if (!input.is_array() && !input.is_object()) {
     return evaluator.raise(at, "Cannot iterate over " + describe(input));
   }
+  const auto is_array = [](const Value& item) { return item.is_array(); };
+  if (!depth.is_number() && input.is_array() && std::any_of(input.items().begin(), input.items().end(), is_array)) {
+    return evaluator.raise(at, "flatten depth must be a number, not " + describe(depth));
+  }
   std::vector<Value> out;
-  if (!flatten_into(evaluator, at, input, arguments[0].as_double(), out)) return {};
+  if (!flatten_into(evaluator, at, input, depth.is_number() ? depth.as_double() : 0, out)) return {};
   Value flat = Value::array(std::move(out));
   return evaluator.allow_value(at, flat) ? flat : Value();
 }
@@ -171,8 +175,13 @@ Value largest(Evaluator& evaluator, const Node& at, const Value& input, const Va
   return by_itself(evaluator, at, input, Special::max_by);
 }
 
+// What jq takes for an empty list where it only asks for the length.
+bool has_no_length(const Value& value) {
+  return value.is_null() || (value.is_number() ? value.as_double() == 0 : !value.is_bool() && value.size() == 0);
+}
+
 Value reverse(Evaluator& evaluator, const Node& at, const Value& input, const Value*) {
-  if (input.is_null() || (input.is_string() && input.size() == 0)) return Value::array();
+  if (has_no_length(input)) return Value::array();
   if (!input.is_array()) return evaluator.raise(at, "Cannot reverse " + describe(input));
   if (!evaluator.charge(at, input.size() / 8)) return {};
   std::vector<Value> items(input.items().rbegin(), input.items().rend());
@@ -203,14 +212,17 @@ Value combinations_of(Evaluator& evaluator, const Node& at, const std::vector<Va
   std::vector<Value> out;
   std::vector<std::size_t> chosen(lists.size(), 0);
   for (const Value& list : lists) {
-    if (!list.is_array()) return evaluator.raise(at, "Cannot iterate over " + describe(list));
+    if (!list.is_array() && !list.is_object()) return evaluator.raise(at, "Cannot iterate over " + describe(list));
     if (list.size() == 0) return Value::array();
   }
+  const auto member = [](const Value& list, std::size_t i) {
+    return list.is_array() ? list.items()[i] : list.members()[i].second;
+  };
   for (;;) {
     if (!evaluator.charge(at, 1 + lists.size())) return {};
     std::vector<Value> row;
     row.reserve(lists.size());
-    for (std::size_t i = 0; i < lists.size(); ++i) row.push_back(lists[i].items()[chosen[i]]);
+    for (std::size_t i = 0; i < lists.size(); ++i) row.push_back(member(lists[i], chosen[i]));
     out.push_back(Value::array(std::move(row)));
     if (!evaluator.allow_bytes(at, out.size() * sizeof(Value))) return {};
     std::size_t i = lists.size();
@@ -219,8 +231,8 @@ Value combinations_of(Evaluator& evaluator, const Node& at, const std::vector<Va
   }
 }
 Value combinations(Evaluator& evaluator, const Node& at, const Value& input, const Value*) {
-  if (!input.is_array()) return evaluator.raise(at, "Cannot combine " + describe(input));
-  return combinations_of(evaluator, at, input.items());
+  if (!input.is_array() && !has_no_length(input)) return evaluator.raise(at, "Cannot combine " + describe(input));
+  return combinations_of(evaluator, at, input.is_array() ? input.items() : std::vector<Value>());
 }
 Value combinations_n(Evaluator& evaluator, const Node& at, const Value& input, const Value* arguments) {
   if (!arguments[0].is_number()) return evaluator.raise(at, "combinations needs a number");
@@ -230,6 +242,7 @@ Value combinations_n(Evaluator& evaluator, const Node& at, const Value& input, c
 }
 
 Value search_sorted(Evaluator& evaluator, const Node& at, const Value& input, const Value* arguments) {
+  if (has_no_length(input)) return -1;
   if (!input.is_array()) return evaluator.raise(at, describe(input) + " cannot be searched from");
   if (!evaluator.charge_reading(at, arguments[0])) return {};
   const auto& items = input.items();

@@ -51,18 +51,14 @@ Value infinite(Evaluator&, const Node&, const Value&, const Value*) {
 }
 Value not_a_number(Evaluator&, const Node&, const Value&, const Value*) { return Value(std::nan("")); }
 
-template <class Test>
-Value test(Evaluator& evaluator, const Node& at, const Value& input, Test holds) {
-  return input.is_number() ? Value(holds(input.as_double())) : need_number(evaluator, at, input);
+Value is_infinite(Evaluator&, const Node&, const Value& input, const Value*) {
+  return Value(input.is_number() && std::isinf(input.as_double()));
 }
-Value is_infinite(Evaluator& evaluator, const Node& at, const Value& input, const Value*) {
-  return test(evaluator, at, input, [](double d) { return std::isinf(d); });
+Value is_nan(Evaluator&, const Node&, const Value& input, const Value*) {
+  return Value(input.is_number() && std::isnan(input.as_double()));
 }
-Value is_nan(Evaluator& evaluator, const Node& at, const Value& input, const Value*) {
-  return test(evaluator, at, input, [](double d) { return std::isnan(d); });
-}
-Value is_normal(Evaluator& evaluator, const Node& at, const Value& input, const Value*) {
-  return test(evaluator, at, input, [](double d) { return std::isnormal(d); });
+Value is_normal(Evaluator&, const Node&, const Value& input, const Value*) {
+  return Value(input.is_number() && std::isnormal(input.as_double()));
 }
 
 double exp10_of(double d) { return std::pow(10.0, d); }

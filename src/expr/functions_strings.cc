@@ -75,10 +75,10 @@ Value join(Evaluator& evaluator, const Node& at, const Value& input, const Value
   for (std::size_t i = 0; i < input.size(); ++i) {
     const Value& item = input.is_array() ? input.items()[i] : input.members()[i].second;
     if (!evaluator.charge(at, 1)) return {};
-    if (!separator.is_string() && !(separator.is_null() && i == 0)) {
-      return evaluator.raise(at, describe(separator) + " cannot join strings");
+    if (i > 0 && !separator.is_null()) {
+      if (!separator.is_string()) return evaluator.raise(at, describe(separator) + " cannot join strings");
+      out += separator.as_string();
     }
-    if (i > 0) out += separator.as_string();
     if (item.is_array() || item.is_object()) {
       return evaluator.raise(at, "string (" + to_json(Value(std::string_view(out).substr(0, 20))) + ") and " +
                                      describe(item) + " cannot be added");

@@ -129,6 +129,12 @@ class Grammar {
   Node* literal(Value value, std::size_t offset) {
     Node* n = node(Kind::literal, offset);
     n->literal = std::move(value);
+    settle(*n);
+    return n;
+  }
+  Node* self(std::size_t offset) {
+    Node* n = node(Kind::identity, offset);
+    settle(*n);
     return n;
   }
   // Every node passes here once its children are known.
@@ -365,7 +371,7 @@ class Grammar {
       case TokenKind::quote: return string(Format::text);
       case TokenKind::format: return format();
       case TokenKind::field: {
-        Node* n = member(node(Kind::identity, offset), literal(Value(token_.text), offset), offset);
+        Node* n = member(self(offset), literal(Value(token_.text), offset), offset);
         last_access_ = n;
         advance();
         return n;
@@ -394,11 +400,11 @@ class Grammar {
     }
     if (token_.is("$")) return variable();
     if (!accept(".")) return unexpected("an expression");
-    Node* self = done(node(Kind::identity, offset));
-    if (token_.kind != TokenKind::quote) return self;
+    Node* dot = self(offset);
+    if (token_.kind != TokenKind::quote) return dot;
     Node* key = string(Format::text);
     if (key == nullptr) return nullptr;
-    Node* n = member(self, key, offset);
+    Node* n = member(dot, key, offset);
     last_access_ = n;
     return n;
   }

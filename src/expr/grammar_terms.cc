@@ -189,18 +189,18 @@ bool Grammar::object_member(Node& object) {
   if (token_.is("$")) {
     advance();
     if (token_.kind != TokenKind::name) return unexpected("a variable's name") != nullptr;
-    key = done(literal(Value(token_.text), offset));
+    key = literal(Value(token_.text), offset);
     lexer_ = Lexer(source_, offset);  // read the variable again, now as an expression
     advance();
     value = variable();
   } else if (token_.kind == TokenKind::name) {
-    key = done(literal(Value(token_.text), offset));
+    key = literal(Value(token_.text), offset);
     advance();
-    if (!token_.is(":")) value = member(done(node(Kind::identity, offset)), key, offset);
+    if (!token_.is(":")) value = member(self(offset), key, offset);
   } else if (token_.kind == TokenKind::quote || token_.kind == TokenKind::format) {
     key = token_.kind == TokenKind::quote ? string(Format::text) : format();
     if (key == nullptr) return false;
-    if (!token_.is(":")) value = member(done(node(Kind::identity, offset)), key, offset);
+    if (!token_.is(":")) value = member(self(offset), key, offset);
   } else if (accept("(")) {
     key = pipe();
     if (key == nullptr || !expect(")")) return false;
@@ -344,7 +344,7 @@ bool Grammar::object_pattern(Pattern& object, std::vector<std::string_view>& nam
     part.bind_whole = token_.is(":");
     if (!part.bind_whole) part.pattern = std::make_unique<Pattern>();
   } else if (token_.kind == TokenKind::name) {
-    part.key = done(literal(Value(token_.text), offset));
+    part.key = literal(Value(token_.text), offset);
     advance();
   } else if (token_.kind == TokenKind::quote) {
     part.key = string(Format::text);

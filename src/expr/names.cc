@@ -75,7 +75,7 @@ def normals: select(isnormal);
 def isvalid(f): try (f | true) catch false;
 def paths: path(..) | select(length > 0);
 def paths(f): path(.. | select(f)) | select(length > 0);
-def leaf_paths: paths(type != "array" and type != "object");
+def leaf_paths: paths(scalars);
 def pick(f): . as $top | reduce path(f) as $p (null; setpath($p; $top | getpath($p)));
 def todateiso8601: strftime("%Y-%m-%dT%H:%M:%SZ");
 def fromdateiso8601: strptime("%Y-%m-%dT%H:%M:%SZ") | mktime;
@@ -85,7 +85,7 @@ def date: todate;
 def dateadd($unit; $n): . + $n;
 def datesub($unit; $n): . - $n;
 def truncate_stream(stream): . as $depth | null | stream | select((.[0] | length) > $depth) | .[0] |= .[$depth:];
-def fromstream(events): null | foreach events as $event ({};
+def fromstream(events): foreach events as $event ({};
   (if .done then {} else . end)
   | ($event[0] | length) as $depth
   | if ($event | length) == 2 then .value |= setpath($event[0]; $event[1]) | .done = ($depth == 0)
