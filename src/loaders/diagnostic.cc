@@ -19,10 +19,26 @@ std::size_t offset_of_column(std::string_view line, std::uint32_t column) {
   return at;
 }
 
-// Control characters would move the cursor of a terminal.
+// The length of the UTF-8 sequence that begins the text, or 0.
+std::size_t sequence_length(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) if (!continues(text[i])) return 0;
+  return length;
+}
+
+// Control characters would move the cursor of a terminal, and bytes that are no text would spoil what it shows.
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text) out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c);
+  while (!text.empty()) {
+    const std::size_t length = sequence_length(text);
+    const bool control = static_cast<unsigned char>(text[0]) < 0x20 || text[0] == 0x7f;
+    if (length == 0) out += "\xef\xbf\xbd";
+    else if (control) out.push_back(' ');
+    else out.append(text.substr(0, length));
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
   return out;
 }
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/ids.h"
+#include "base/limits.h"
 #include "plan/spelling.h"
 #include "policy/retry.h"
 
@@ -80,7 +80,9 @@ void NativeLoader::head_members(const Members& m) {
   const auto kept = [&](const char* name, Value& into) { if (const YamlNode* n = m.get(name); n != nullptr) into = value(*n); };
   if (const YamlNode* n = m.get("name"); n != nullptr) {
     string("name", plan_->name);
-    if (const Status good = check_id("name", plan_->name); !good && n->type == YamlNode::Type::scalar) error(*n, good.error().message);
+    if (n->type == YamlNode::Type::scalar && !good_name(plan_->name, "@")) {
+      error(*n, "a workflow's name is a text of at most " + std::to_string(k_id_bytes_max) + " bytes without control characters, `/` and `@`");
+    }
   }
   string("version", plan_->version);
   string("description", plan_->description);
@@ -160,10 +162,13 @@ void NativeLoader::head() {
   }
   const auto either = [&](std::string_view name) {
     const YamlNode* n = inner ? inner->get(name) : nullptr;
-    if (n != nullptr && top.get(name) != nullptr) error(*n, "`" + std::string(name) + "` is both inside and outside of `workflow`");
     return n != nullptr ? n : top.get(name);
   };
-  for (const std::string_view name : k_head_members) either(name);
+  for (const std::string_view name : k_head_members) {
+    if (inner && inner->get(name) != nullptr && top.get(name) != nullptr) {
+      error(*top.get(name), "`" + std::string(name) + "` is both inside and outside of `workflow`");
+    }
+  }
   if (inner) head_members(*inner);
   head_members(top);
   if (either("name") == nullptr && (!inner || inner->valid())) error(root, "the workflow lacks `name`");
@@ -184,6 +189,18 @@ void NativeLoader::head() {
   }
 }
 
+// `.steps.a-b` is a subtraction in jq; whoever has a step called a-b didn't mean one.
+std::string NativeLoader::dashed_name_hint(const std::string& source, std::size_t offset, const std::string& otherwise) const {
+  const auto part = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; };
+  std::size_t from = std::min(offset, source.size()), to = from;
+  while (from > 0 && part(source[from - 1])) --from;
+  while (to < source.size() && part(source[to])) ++to;
+  const std::string name = source.substr(from, to - from);
+  if (name.find('-') == std::string::npos) return otherwise;
+  const bool is_step = std::any_of(plan_->nodes.begin(), plan_->nodes.end(), [&](const plan::Node& n) { return n.name == name; });
+  return is_step ? "a name with `-` in it is written [\"" + name + "\"]" : otherwise;
+}
+
 // ---- together --------------------------------------------------------------------------------------------------------
 
 void NativeLoader::report(const std::vector<plan::PlanError>& errors) {
@@ -196,7 +213,8 @@ void NativeLoader::report(const std::vector<plan::PlanError>& errors) {
     // A list with expressions in it became one expression; its parts have told their mistakes already.
     if (site.scalar->type != YamlNode::Type::scalar && errors_ > 0) continue;
     const bool exact = site.exact && site.placeholder.empty() && site.scalar->type == YamlNode::Type::scalar;
-    error(exact ? place_in(source_, *site.scalar, site.offset + e.offset) : plan_->exprs[e.expr].place, e.message, e.hint);
+    error(exact ? place_in(source_, *site.scalar, site.offset + e.offset) : plan_->exprs[e.expr].place, e.message,
+          e.message.starts_with("unknown function") ? dashed_name_hint(plan_->exprs[e.expr].source, e.offset, e.hint) : e.hint);
   }
 }
 
@@ -204,11 +222,12 @@ std::shared_ptr<const plan::Plan> NativeLoader::load() {
   plan_->context = Value::object();
   plan_->nodes.reserve(tree_.count_keys("id") + tree_.count_keys("name") + 16);
   head();
+  if (stopped_) return nullptr;   // over a limit: what is there is not the whole
   settle_placeholders();
   // Expressions are compiled even when the rest has mistakes, so that all are told at once.
   std::vector<plan::PlanError> errors = plan::finalize(*plan_);
   std::vector<plan::PlanError> warnings;
-  if (errors_ == 0) check_order(*plan_, errors, warnings);
+  if (order_known_ && !plan_->by_name.empty()) check_order(*plan_, errors, warnings);
   std::erase_if(errors, [&](const plan::PlanError& e) {   // `{name}` falls back to an input of that name
     return e.expr != k_none && !sites_[e.expr].placeholder.empty() && plan_->exprs[e.expr].source.find(" // ") != std::string::npos;
   });

@@ -110,6 +110,7 @@ class NativeLoader {
   void limits_member(const YamlNode& node);
   void queries(const YamlNode& node);
   void updates(const YamlNode& node);
+  std::string dashed_name_hint(const std::string& source, std::size_t offset, const std::string& otherwise) const;
   void report(const std::vector<plan::PlanError>& errors);
 
   // ---- lists and order (native_lists.cc)
@@ -178,12 +179,16 @@ class NativeLoader {
   Inherited defaults_{shared({}), {}, plan::Priority::normal, {}};
   std::size_t steps_ = 0;
   std::size_t errors_ = 0, searches_ = 0;
+  bool order_known_ = true;                  // no mistake that hides which step comes after which
   bool stopped_ = false;                     // too many steps: no more are read
 };
 
 // The offset of the `}` that ends the expression that begins at `start`, or npos: strings, nesting and comments of jq
 // are passed over.
 std::size_t expression_end(std::string_view text, std::size_t start);
+
+// A name of a step or workflow: not empty, not too long, no control characters, no `/` and none of `also_not`.
+bool good_name(std::string_view name, std::string_view also_not = {});
 
 // Steps and outputs used before they can exist, and other mistakes that need the whole plan. Appends PlanErrors.
 void check_order(const plan::Plan& plan, std::vector<plan::PlanError>& errors, std::vector<plan::PlanError>& warnings);

@@ -54,7 +54,7 @@ std::vector<std::string_view> member_names(const Template& t) {
 
 const YamlNode* NativeLoader::need(const Item& item, Field field) {
   if (item[field] == nullptr && !item.slipped) {
-    error(*item.node, "the step lacks `" + std::string(info(field).name) + "`: " + std::string(info(field).help));
+    error(*item.node, "the step lacks `" + std::string(info(field).name) + "`");
   }
   return item[field];
 }
@@ -93,7 +93,8 @@ Template NativeLoader::arguments(NodeId id, const Item& item, Braces braces) {
 
 void NativeLoader::check_arguments(const Item& item, const YamlNode& at_node, std::string_view type,
                                    const ActivityType& known, const Template& with) {
-  if (with.type == Template::Type::expression || item.slipped) return;
+  const bool object = with.type == Template::Type::object || (with.type == Template::Type::constant && with.constant.is_object());
+  if (!object || item.slipped) return;   // an expression, or a mistake that was told
   const YamlNode* written = item[Field::with] != nullptr ? item[Field::with] : item[Field::inputs];
   const std::vector<std::string_view> present = member_names(with);
   std::vector<std::string_view> all(known.required.begin(), known.required.end());

@@ -84,6 +84,7 @@ void NativeLoader::fill_block(NodeId id, const YamlNode& list, Kind kind, const 
     if (const YamlNode* n = tree_.find(item, "next_steps"); n != nullptr) { next = n; listed.links = name_list(*n, "next_steps"); }
     const auto [first, fresh] = names.emplace(at(listed.node).name, item.place);
     if (!fresh) {
+      order_known_ = false;
       error(item, "two steps of this list are called `" + at(listed.node).name.substr(0, 80) + "`",
             "the first is on line " + std::to_string(first->second.line));
     }
@@ -94,6 +95,7 @@ void NativeLoader::fill_block(NodeId id, const YamlNode& list, Kind kind, const 
   for (Listed& listed : items) listed.name = at(listed.node).name;
   if (kind == Kind::dag) at(id).edges.resize(items.size());   // whatever mistake ends this early
   if (depends != nullptr && next != nullptr) {
+    order_known_ = false;
     error(*next, "a list uses either `depends_on` or `next_steps`, not both");
     return;
   }
@@ -122,6 +124,7 @@ void NativeLoader::connect(NodeId id, std::vector<Listed>& items, bool graph) {
       if (found == by_name.end()) {
         error(*link, "`" + std::string(field) + "` names `" + std::string(link->text.substr(0, 80)) + "`, which is no step of this list",
               did_you_mean(link->text, names));
+        order_known_ = false;
         continue;
       }
       if (std::find(seen.begin(), seen.end(), found->second) != seen.end()) {
@@ -140,6 +143,7 @@ void NativeLoader::connect(NodeId id, std::vector<Listed>& items, bool graph) {
   const std::size_t before = errors_;
   report_cycle(items, edges, graph);
   if (graph && errors_ == before && !items.empty()) report_unreached(items, edges);
+  if (errors_ != before) order_known_ = false;
   if (errors_ != before) edges.assign(items.size(), {});   // what is wrong was told; the rest can still be checked
   for (auto& targets : edges) targets.shrink_to_fit();
   at(id).edges = std::move(edges);

@@ -12,12 +12,14 @@ namespace {
 constexpr std::string_view k_forbidden_in_compensation[] = {"foreach", "parallel", "on_error", "compensation", "pivot",
                                                             "saga", "depends_on", "next_steps", "when", "condition", "outputs"};
 
-bool good_name(std::string_view name) {
-  if (name.empty() || name.size() > k_id_bytes_max) return false;
-  return std::none_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '/'; });
-}
-
 }  // namespace
+
+bool good_name(std::string_view name, std::string_view also_not) {
+  if (name.empty() || name.size() > k_id_bytes_max) return false;
+  return std::none_of(name.begin(), name.end(), [&](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '/' || also_not.find(c) != std::string_view::npos;
+  });
+}
 
 NodeId NativeLoader::add(const YamlNode& yaml, std::string name, bool made_up, NodeId parent) {
   plan::Node& node = plan_->nodes.emplace_back();
@@ -41,6 +43,7 @@ Item NativeLoader::read_item(const YamlNode& node) {
       continue;
     }
     item.slipped = true;
+    order_known_ = false;
     std::vector<std::string_view> names;
     for (const FieldInfo& f : field_table()) names.push_back(f.name);
     const std::string_view near = plan::nearest(key.text, names);
@@ -156,7 +159,10 @@ NodeId NativeLoader::step(const YamlNode& node, const Around& around) {
   const bool named = item[Field::id] != nullptr || item[Field::name] != nullptr;
   const NodeId id = add(node, name_of(item, around), !named, around.parent);
   at(id).kind = plan::Kind::sequential;
-  if (!kind) return id;
+  if (!kind) {
+    order_known_ = false;
+    return id;
+  }
   const bool activity = *kind <= StepKind::agent_task && *kind != StepKind::block;
   if (around.compensation && !(activity && *kind != StepKind::agent_task)) {
     error(node, "a compensation is one `call`, `tool` or `script`, not " + std::string(describe(*kind)));

@@ -118,8 +118,9 @@ class YamlReader {
     if (open_.empty()) return true;
     Open& parent = open_.back();
     if (parent.node->type == Type::mapping && parent.parts.size() % 2 == 0 && node->type != Type::scalar) {
+      const bool expression = source_.line(place.line).find("${") != std::string_view::npos;
       return stop(place, "a key must be a text, not a list or mapping",
-                  "in { } and [ ] a value that holds `{`, e.g. `${ … }`, needs quotes");
+                  expression ? "in { } and [ ] a value with `${ … }` needs quotes" : "");
     }
     parent.parts.push_back(node);
     return true;

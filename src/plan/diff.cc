@@ -82,7 +82,7 @@ class Describer {
       put("max_iterations", std::to_string(n.loop->max_iterations));
     }
     for (std::size_t i = 0; i < n.cases.size(); ++i) put("case" + std::to_string(i + 1), n.cases[i].when == k_none ? "default" : source(n.cases[i].when));
-    for (std::size_t i = 0; i < n.catches.size(); ++i) put("catch" + std::to_string(i + 1), joined(n.catches[i].errors) + " " + source(n.catches[i].when));
+    for (std::size_t i = 0; i < n.catches.size(); ++i) put("catch" + std::to_string(i + 1), joined(n.catches[i].errors) + (n.catches[i].when == k_none ? "" : " when " + source(n.catches[i].when)));
     if (n.listen) put("listen.timeout", time(n.listen->timeout_ms));
     if (n.review) {
       put("quorum", std::to_string(n.review->quorum));
