@@ -12,6 +12,7 @@ std::optional<DurationMs> delay_before(const plan::Retry& retry, std::uint32_t a
 void Turn::schedule_activity(NodeId node_id, FrameId parent, std::uint32_t index, Role role, FrameId existing) {
   const plan::Node& n = plan_.nodes[node_id];
   Surroundings s = around(existing != k_none ? existing : parent);
+  s.step = node_id;
   if (existing == k_none && role == Role::item) {
     s.item = &frame(parent).items->items.at(index);
     s.index = index;
@@ -81,8 +82,8 @@ void Turn::attempt_failed(FrameId id) {
   };
   if (f.cancel_wanted) return give_up();
 
-  static const plan::Retry k_once = [] { plan::Retry r; r.max_attempts = 1; return r; }();
-  const plan::Retry& retry = n.retry ? *n.retry : k_once;
+  static const plan::Retry k_planning;  // turning tasks into a plan has no effect: the default policy
+  const plan::Retry& retry = n.retry ? *n.retry : k_planning;
   std::optional<DurationMs> delay;
   const bool lost = why->type == "attempt.lost";
   const bool breaker = why->type == "breaker.open";

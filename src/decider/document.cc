@@ -137,7 +137,7 @@ Value document(const State& state, const plan::Expression& e, const Surroundings
 
 std::string step_name(const State& state, FrameId id) {
   const Frame* frame = live_frame(state, id);
-  return frame != nullptr ? node_of(state, *frame).name : std::string();
+  return frame != nullptr && frame->parent != k_none ? node_of(state, *frame).name : std::string();
 }
 
 }  // namespace
@@ -187,7 +187,7 @@ Evaluated<Value> evaluate(const State& state, plan::ExprId id, const Surrounding
   fault->type = "expression";
   fault->title = value.error().message;
   fault->detail = fmt::format("in ${{ {} }} at line {}, column {}", e.source, e.place.line, e.place.column);
-  fault->step = step_name(state, around.frame);
+  fault->step = around.step != k_none ? state.plan->nodes[around.step].name : step_name(state, around.frame);
   fault->fault_class = history::FaultClass::fatal;
   return tl::unexpected<FaultPtr>(std::move(fault));
 }

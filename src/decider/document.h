@@ -14,6 +14,7 @@ Value fault_value(const history::Fault& fault);
 
 struct Surroundings {
   FrameId frame = k_none;                // whose names are seen; k_none: the run's
+  NodeId step = k_none;                  // whose fault it is where the step has no frame yet
   const history::Fault* error = nullptr;  // `.error` where it is not that of an enclosing catch
   const Value* item = nullptr;            // `.item`, `.index` where they are not those of an enclosing item
   std::uint32_t index = 0;

@@ -62,7 +62,7 @@ struct Folder {
     fault->title = "the engine stopped while this attempt ran; its outcome is unknown";
     fault->fault_class = h::FaultClass::ambiguous;
     fault->attempt = e.attempt;
-    fault->step = node_of(state, *f).name;
+    fault->step = step_name(*f);
     f->fault = std::move(fault);
     f->phase = Phase::failing;
   }
@@ -482,9 +482,14 @@ struct Folder {
   FaultPtr placed(const Frame& f, const FaultPtr& fault) const {
     if (!fault || (!fault->step.empty() && fault->attempt != 0)) return fault;
     auto mine = std::make_shared<h::Fault>(*fault);
-    if (mine->step.empty()) mine->step = node_of(state, f).name;
+    if (mine->step.empty()) mine->step = step_name(f);
     if (mine->attempt == 0) mine->attempt = f.attempt;
     return mine;
+  }
+  // A compensation bears the name of the step it undoes.
+  const std::string& step_name(const Frame& f) const {
+    const auto& node = node_of(state, f);
+    return f.role == Role::compensation && node.parent != k_none ? state.plan->nodes[node.parent].name : node.name;
   }
   bool is_branch(const Frame& f, std::uint32_t branch) const {
     const auto& node = node_of(state, f);
@@ -534,6 +539,10 @@ struct Folder {
     state.closed_at = now;
     state.paused = false;
     state.cut = false;
+    for (const auto& f : state.frames)
+      if (f.live && (f.role == Role::step || f.role == Role::fallback))
+        if (Slot* slot = slot_of(state, f, f.node); slot != nullptr && slot->status == StepStatus::running)
+          set_slot(*slot, status == RunStatus::completed ? StepStatus::completed : StepStatus::cancelled, h::OutputKind::none, k_none, {}, {});
     if (live_frame(state, 0) != nullptr) drop_frame(state, 0);
     state.frames.clear();
     state.free_frames.clear();

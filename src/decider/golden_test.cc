@@ -113,6 +113,15 @@ class World {
     return aims_.contains(what);
   }
 
+  void remember_aims() {
+    for (FrameId id = 0; id < state_.frames.size(); ++id) {
+      const Frame& f = state_.frames[id];
+      if (!f.live || (f.phase != Phase::in_flight && f.phase != Phase::waiting)) continue;
+      const bool undo = f.role == Role::compensation;
+      aims_[(undo ? "undo:" : "") + plan_->nodes[undo ? state_.saga_log[f.index].node : f.node].name] = {id, f.command, f.attempt};
+    }
+  }
+
   static h::FaultPtr make(const std::string& type, const std::string& cls, DurationMs after) {
     auto f = std::make_shared<h::Fault>();
     f->type = type;
@@ -164,6 +173,8 @@ class World {
     } else if (verb == "signal") {
       const auto [payload, key] = cut(more);
       out.emplace_back(h::SignalReceived{a, Bytes(payload.empty() ? "null" : payload), key});
+    } else if (verb == "flood") {
+      for (int i = std::stoi(more); i > 0; --i) out.emplace_back(h::SignalReceived{a, Bytes(std::string("1")), ""});
     } else if (verb == "update") {
       const auto hash = a.find('#');
       out.emplace_back(h::UpdateReceived{a.substr(0, hash), Bytes(more), hash == std::string::npos ? "" : a.substr(hash + 1)});
@@ -215,6 +226,7 @@ class World {
     const std::uint64_t first = state_.last_seq + 1;
     auto decision = decide(*plan_, state_, facts, context);
     if (!decision.events.empty()) batches_.push_back({first, now_, decision.events});
+    remember_aims();
     // state == fold, snapshot == state, sound
     auto folded = decode_state(before.view(), *plan_);
     if (!folded) return "snapshot does not read: " + folded.error().message + "\n";

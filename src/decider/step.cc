@@ -52,6 +52,7 @@ void Turn::enter(NodeId node_id, FrameId parent, std::uint32_t index, Role role)
     const bool per_item = n.foreach != plan::k_none && (e.uses_item || e.uses_index);
     if (per_item == (role == Role::item)) {
       Surroundings s = around(parent);
+      s.step = node_id;
       if (role == Role::item) {
         s.item = &frame(parent).items->items.at(index);
         s.index = index;
