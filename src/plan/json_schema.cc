@@ -32,6 +32,10 @@ class Validator {
 
   std::vector<SchemaError> run(const Value& instance) {
     check(root_, instance);
+    if (exhausted_) {
+      if (errors_.size() >= limits_.errors && !errors_.empty()) errors_.pop_back();
+      errors_.push_back({exhausted_at_, "can't be checked: the schema nests too deeply or asks for too much work"});
+    }
     return std::move(errors_);
   }
 
@@ -50,13 +54,13 @@ class Validator {
     ++failures_;
   }
 
-  // False once the schema costs too much; then one error says so and nothing more is looked at.
+  // False once the schema costs too much: nothing more is looked at, and one error will say so.
   bool afford(std::size_t work = 1) {
     if (exhausted_) return false;
     work_ += work;
     if (work_ <= limits_.work && depth_ <= limits_.depth) return true;
     exhausted_ = true;
-    error("can't be checked: the schema nests too deeply or asks for too much work");
+    exhausted_at_ = pointer_;
     return false;
   }
 
@@ -172,7 +176,7 @@ class Validator {
       else if (rest != nullptr) check(*rest, v.at(i));
       contained = contained || fits(*contains, v.at(i));
     }
-    if (!contained) error("has no item of the kind that is required");
+    if (!contained && !exhausted_) error("has no item of the kind that is required");
     if (const Value* unique = schema.find("uniqueItems"); unique != nullptr && unique->truthy()) {
       std::vector<Value> sorted = v.items();
       std::sort(sorted.begin(), sorted.end(), [](const Value& a, const Value& b) { return Value::compare(a, b) < 0; });
@@ -209,7 +213,7 @@ class Validator {
     for (const auto& [key, member] : v.members()) {
       if (!afford()) return;
       const std::string_view name = key.as_string();
-      if (names != nullptr && !fits(*names, key)) error("has a member " + shown(key) + ", which is not a name allowed here");
+      if (names != nullptr && !fits(*names, key) && !exhausted_) error("has a member " + shown(key) + ", which is not a name allowed here");
       bool known = false;
       if (const Value* own = properties != nullptr ? properties->find(name) : nullptr; own != nullptr) {
         known = true;
@@ -246,19 +250,18 @@ class Validator {
     check(schema, v);
     const bool good = failures_ == before;
     failures_ = before;
-    if (exhausted_ && !good && !errors_.empty()) outer.push_back(errors_.back());
     errors_ = std::move(outer);
-    return good;
+    return good && !exhausted_;
   }
 
   void combined(const Value& schema, const Value& v) {
     if (const Value* all = schema.find("allOf"); all != nullptr && all->is_array()) for (const Value& s : all->items()) check(s, v);
     if (const Value* any = schema.find("anyOf"); any != nullptr && any->is_array()) {
-      if (std::none_of(any->items().begin(), any->items().end(), [&](const Value& s) { return fits(s, v); })) no_branch(*any, v);
+      if (std::none_of(any->items().begin(), any->items().end(), [&](const Value& s) { return fits(s, v); }) && !exhausted_) no_branch(*any, v);
     }
     if (const Value* one = schema.find("oneOf"); one != nullptr && one->is_array()) {
       const auto count = std::count_if(one->items().begin(), one->items().end(), [&](const Value& s) { return fits(s, v); });
-      if (count == 0) no_branch(*one, v);
+      if (count == 0 && !exhausted_) no_branch(*one, v);
       if (count > 1) error("fits " + std::to_string(count) + " of the alternatives, where exactly one may fit");
     }
     if (const Value* no = schema.find("not"); no != nullptr && fits(*no, v) && !exhausted_) error("is of a kind that is excluded here");
@@ -271,7 +274,7 @@ class Validator {
   // With one alternative its own errors say more.
   void no_branch(const Value& branches, const Value& v) {
     if (branches.size() == 1) check(branches.at(0), v);
-    else if (!exhausted_) error("fits none of the " + std::to_string(branches.size()) + " alternatives");
+    else error("fits none of the " + std::to_string(branches.size()) + " alternatives");
   }
 
   const RE2* compiled(std::string_view pattern) {
@@ -287,6 +290,7 @@ class Validator {
   std::size_t failures_ = 0;   // errors counted beyond the limit, too
   std::size_t work_ = 0, depth_ = 0;
   bool exhausted_ = false;
+  std::string exhausted_at_;
   std::map<std::string, std::unique_ptr<RE2>> patterns_;
 };
 

@@ -90,8 +90,6 @@ TEST(JsonSchema, Validates) {
 }
 
 TEST(JsonSchema, IsBounded) {
-  std::string nested = "1";
-  for (int i = 0; i < 20; ++i) nested = R"({"anyOf":[)" + std::string(R"({"$ref":"#/$defs/x"},{"$ref":"#/$defs/x"})") + "]}";
   const Value schema = json(R"({"$ref":"#/$defs/x","$defs":{"x":{"anyOf":[{"$ref":"#/$defs/x"},{"$ref":"#/$defs/x"}]}}})");
   const auto errors = validate_schema(schema, Value(1));
   ASSERT_FALSE(errors.empty());
