@@ -13,6 +13,12 @@
 #include <filesystem>
 #include <thread>
 
+#ifdef __SANITIZE_THREAD__
+// The library is not built with ThreadSanitizer, which then can't see its reference counts.
+extern "C" const char* __tsan_default_suppressions();
+extern "C" const char* __tsan_default_suppressions() { return "race:rocksdb::\n"; }
+#endif
+
 namespace perdure::storage {
 namespace {
 
