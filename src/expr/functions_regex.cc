@@ -8,7 +8,7 @@ namespace perdure::expr {
 namespace {
 
 constexpr std::uint64_t k_bytes_a_step = 16;  // of text searched
-constexpr std::uint64_t k_bytes_read_ahead_a_step = 2048;
+constexpr std::uint64_t k_bytes_read_ahead_a_step = 1024;
 
 // The arguments may be (pattern), (pattern; flags) or one array of both.
 struct Arguments {

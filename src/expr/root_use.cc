@@ -67,6 +67,10 @@ class Follower {
         return result;
       }
       case Kind::call: return follow_call(node, input);
+      case Kind::attempt:  // what is caught is a value of its own
+        read(follow(*node.a, input));
+        if (node.b != nullptr) read(follow(*node.b, {}));
+        return {};
       case Kind::closure: return read_and_forget(input);
       case Kind::update:
         read(input);
