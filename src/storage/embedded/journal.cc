@@ -168,7 +168,13 @@ Status Journal::prepare(std::size_t payload_bytes) {
     }
     number = next_segment_++;
   }
-  PERDURE_TRY(segment, make_segment(number, size));
+  auto made = make_segment(number, size);
+  const std::uint64_t least =
+      std::max<std::uint64_t>(options_.first_segment_bytes, record_size_bytes(payload_bytes) + k_block_bytes);
+  // A nearly full disk may still have room for a small one.
+  if (!made && made.error().code == ErrorCode::exhausted && least < size) made = make_segment(number, least);
+  if (!made) return tl::unexpected<Error>(std::move(made).error());
+  auto segment = std::move(*made);
   const std::lock_guard lock(mutex_);
   // The writer and a helper may have made one each.
   if (ready_) spares_.push_back({ready_->path, ready_->header.size_bytes});
@@ -177,10 +183,17 @@ Status Journal::prepare(std::size_t payload_bytes) {
 }
 
 Result<std::unique_ptr<Journal::Segment>> Journal::make_segment(std::uint64_t number, std::uint64_t size_bytes) {
-  auto segment = std::make_unique<Segment>();
-  segment->path = directory_ + "/" + segment_name(number);
+  const std::string path = directory_ + "/" + segment_name(number);
   // Its head is sealed under another name, so that a file named .journal always has one.
-  const std::string making = segment->path + ".new";
+  auto segment = fill_segment(path, path + ".new", number, size_bytes);
+  if (!segment) static_cast<void>(files_.remove(path + ".new"));  // gives its space back; it may not be there
+  return segment;
+}
+
+Result<std::unique_ptr<Journal::Segment>> Journal::fill_segment(const std::string& path, const std::string& making,
+                                                                std::uint64_t number, std::uint64_t size_bytes) {
+  auto segment = std::make_unique<Segment>();
+  segment->path = path;
   bool reused = false;
   {
     const std::lock_guard lock(mutex_);

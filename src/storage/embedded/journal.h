@@ -73,6 +73,8 @@ class Journal {
   Journal(FileSystem& files, std::string directory, const JournalOptions& options);
   Status adopt(std::vector<std::string> names, std::uint64_t applied, const OnCommit& on_commit);
   Result<std::unique_ptr<Segment>> make_segment(std::uint64_t number, std::uint64_t size_bytes);
+  Result<std::unique_ptr<Segment>> fill_segment(const std::string& path, const std::string& making, std::uint64_t number,
+                                                std::uint64_t size_bytes);
   std::uint64_t next_size(std::size_t payload_bytes) const;
   void take_next_segment();
 

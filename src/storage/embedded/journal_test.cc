@@ -160,6 +160,60 @@ TEST(Journal, RecyclesSegmentsAndGoesOnAfterEveryOpening) {
   }
 }
 
+// A whole block lost leaves no stamp to tell by: then the records behind it do.
+TEST(Journal, AWipedRecordIsReportedUnlessItIsTheLast) {
+  constexpr std::uint64_t k_records = 12;  // over several segments
+  FaultyFileSystem files(1);
+  {
+    auto journal = Journal::open(files, "/journal", {16 << 10, 16 << 10, 1}, 0, Kept{}.collect());
+    ASSERT_TRUE(journal.has_value());
+    for (std::uint64_t ticket = 1; ticket <= k_records; ++ticket)
+      ASSERT_TRUE((*journal)->append(ticket, std::vector<std::string>{"commit"}).has_value());
+  }
+  std::uint64_t record = 0;
+  const auto whole = files.snapshot();
+  for (const auto& [path, content] : whole) {
+    for (std::size_t at = k_block_bytes; at < content.size(); at += k_block_bytes) {
+      if (!peek_record(std::string_view(content).substr(at))) continue;
+      ++record;
+      auto wiped = whole;
+      wiped[path].replace(at, k_block_bytes, std::string(k_block_bytes, '\0'));
+      FaultyFileSystem damaged(1);
+      damaged.restore(wiped);
+      Kept kept;
+      const auto journal = Journal::open(damaged, "/journal", {16 << 10, 16 << 10, 2}, 0, kept.collect());
+      if (record < k_records) {
+        ASSERT_FALSE(journal.has_value()) << "record " << record;
+        EXPECT_EQ(journal.error().code, ErrorCode::corrupt);
+        EXPECT_NE(journal.error().message.find("byte "), std::string::npos) << journal.error().message;
+      } else {
+        ASSERT_TRUE(journal.has_value()) << journal.error().message;
+        EXPECT_EQ(kept.commits.size(), k_records - 1);
+      }
+    }
+  }
+  EXPECT_EQ(record, k_records);
+}
+
+// Two writes to one place that both stopped half way, the sectors of either mixed: still only torn.
+TEST(Journal, ARecordTornTwiceAtOnePlaceIsCut) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    FaultyFileSystem files(seed);
+    for (std::uint32_t opening = 1; opening <= 4; ++opening) {
+      Kept kept;
+      const auto journal = Journal::open(files, "/journal", {64 << 10, 64 << 10, opening}, 0, kept.collect());
+      ASSERT_TRUE(journal.has_value()) << "seed " << seed << ": " << journal.error().message;
+      const std::vector<std::string> commits{std::string(6000, static_cast<char>('a' + opening))};
+      files.set_faults([&, last = files.calls() + 1](std::uint64_t call) {
+        return call == last ? DiskFault::error : DiskFault::none;
+      });
+      static_cast<void>((*journal)->append(kept.commits.size() + 1, commits));
+      files.set_faults({});
+      files.restart();
+    }
+  }
+}
+
 TEST(StoreFiles, ANewerFormatIsRefusedAndDamageIsSeen) {
   FaultyFileSystem files(1);
   ASSERT_TRUE(files.make_directory("/s").has_value());
