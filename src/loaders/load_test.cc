@@ -1,7 +1,7 @@
 // What the golden files don't say: bounds, size, tasks of a map, what this build can't run.
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "base/json.h"
 #include "loaders/format.h"
@@ -30,6 +30,9 @@ std::shared_ptr<const plan::Plan> loaded(const string& text) {
   EXPECT_TRUE(l.ok()) << render(l.diagnostics, false);
   return l.plan;
 }
+
+// Processor time, so that a busy machine doesn't make a test fail.
+int cpu_ms(std::clock_t since) { return static_cast<int>((std::clock() - since) * 1000 / CLOCKS_PER_SEC); }
 
 struct Hostile { const char* name; string text; const char* says; };
 
@@ -76,15 +79,15 @@ std::vector<Hostile> hostile() {
 
 TEST(Hostile, IsAnsweredClearlyAndSoon) {
   for (const Hostile& h : hostile()) {
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     const Loaded l = load_native(h.text, "h.yaml");
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
+    const auto took = cpu_ms(start);
     EXPECT_FALSE(l.ok()) << h.name;
     const string said = render(l.diagnostics, false);
     EXPECT_NE(said.find(h.says), string::npos) << h.name << ": " << said.substr(0, 2'000);
     EXPECT_LT(said.size(), 200'000U) << h.name;
-    EXPECT_LT(took, 5'000) << h.name;   // generous: the machine may be busy, and this may be a sanitizer's build
-    RecordProperty(h.name, static_cast<int>(took));
+    EXPECT_LT(took, 5'000) << h.name;   // a few hundred at most; this may be a sanitizer's build
+    RecordProperty(h.name, took);
   }
 }
 
@@ -112,13 +115,13 @@ TEST(Size, AHundredThousandStepsOfADag) {
   }
   text.replace(text.find("depends_on: [s0]"), 16, "depends_on: []  ");   // s1, s0 have none
   const auto known = KnownActivities::with({"noop"});
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   const Loaded l = load_native(text, "wide.yaml", {}, known);
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
+  const auto took = cpu_ms(start);
   ASSERT_TRUE(l.ok()) << render(l.diagnostics, false).substr(0, 1'000);
   EXPECT_EQ(l.plan->nodes.size(), 100'001U);
   EXPECT_EQ(plan::resolve_step(*l.plan, 5, "s99999"), 100'000U);
-  RecordProperty("load_ms", static_cast<int>(took));
+  RecordProperty("load_ms", took);
   EXPECT_LT(took, 15'000);
   const auto again = plan::decode(l.plan->encoded.view());
   ASSERT_TRUE(again.has_value());

@@ -150,6 +150,7 @@ class NativeLoader {
   void call_body(NodeId id, const Item& item);
   void tool_body(NodeId id, const Item& item, const Around& around);
   void script_body(NodeId id, const Item& item);
+  void script_arguments(NodeId id, const Item& item, const std::optional<Members>& inside, std::vector<std::pair<std::string, Template>>& pairs);
   void agent_body(NodeId id, const Item& item);
   Template arguments(NodeId id, const Item& item, Braces braces);
   void check_arguments(const Item& item, const YamlNode& at, std::string_view type, const ActivityType& known, const Template& with);

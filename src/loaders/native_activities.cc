@@ -161,6 +161,22 @@ void NativeLoader::tool_body(NodeId id, const Item& item, const Around& around) 
   (void)around;
 }
 
+// What a script gets, written inside of `script` or beside it in `with`.
+void NativeLoader::script_arguments(NodeId id, const Item& item, const std::optional<Members>& inside,
+                                    std::vector<std::pair<std::string, Template>>& pairs) {
+  std::optional<Members> beside;
+  if (item[Field::with] != nullptr) beside.emplace(*this, *item[Field::with], "with", std::initializer_list<std::string_view>{"args", "stdin", "env", "cwd", "ok_codes", "parse"});
+  for (const char* name : {"args", "stdin", "env", "cwd", "ok_codes", "parse"}) {
+    const YamlNode* in = inside ? inside->get(name) : nullptr;
+    const YamlNode* by = beside ? beside->get(name) : nullptr;
+    if (in != nullptr && by != nullptr) error(*by, "`" + std::string(name) + "` is both in `script` and in `with`");
+    const YamlNode* node = in != nullptr ? in : by;
+    if (node == nullptr) continue;
+    if (name == std::string_view("parse")) choice(*node, "parse", {"text", "json", "lines"});
+    pairs.emplace_back(name, make_template(*node, id));
+  }
+}
+
 void NativeLoader::script_body(NodeId id, const Item& item) {
   at(id).kind = plan::Kind::activity;
   at(id).activity = std::make_unique<plan::ActivitySpec>();
@@ -171,13 +187,13 @@ void NativeLoader::script_body(NodeId id, const Item& item) {
   if (script->type == YamlNode::Type::scalar) {
     pairs.emplace_back("language", constant("bash"));
     pairs.emplace_back("source", constant(text(*script, "script").value_or("")));
+    script_arguments(id, item, std::nullopt, pairs);
     at(id).activity->with = object_of(std::move(pairs));
     return;
   }
   const Members m(*this, *script, "script", {"language", "source", "args", "stdin", "env", "cwd", "ok_codes", "parse"});
   if (!m.valid()) return;
-  if (const YamlNode* n = m.get("language"); n != nullptr) choice(*n, "language", {"bash", "python"});
-  if (const YamlNode* n = m.get("parse"); n != nullptr) choice(*n, "parse", {"text", "json", "lines"});
+  if (const YamlNode* n = m.get("language"); n != nullptr) choice(*n, "language", {"bash", "sh", "python"});
   pairs.emplace_back("language", constant(m.get("language") != nullptr ? m.get("language")->text : "bash"));
   if (const YamlNode* n = m.get("source"); n != nullptr) {
     const std::string source = text(*n, "source").value_or("");
@@ -188,9 +204,7 @@ void NativeLoader::script_body(NodeId id, const Item& item) {
   } else {
     error(*script, "`script` lacks `source`");
   }
-  for (const char* name : {"args", "stdin", "env", "cwd", "ok_codes", "parse"}) {
-    if (const YamlNode* n = m.get(name); n != nullptr) pairs.emplace_back(name, make_template(*n, id));
-  }
+  script_arguments(id, item, m, pairs);
   at(id).activity->with = object_of(std::move(pairs));
 }
 

@@ -63,7 +63,7 @@ constexpr std::string_view k_defs = R"json({
 "script": {"oneOf": [
   {"type": "string", "description": "The source of a bash script."},
   {"type": "object", "additionalProperties": false, "required": ["source"], "properties": {
-    "language": {"enum": ["bash", "python"]},
+    "language": {"enum": ["bash", "sh", "python"]},
     "source": {"type": "string", "description": "Literal text; nothing in it is evaluated."},
     "args": {"type": ["array", "string"]}, "stdin": {}, "env": {"type": ["object", "string"]}, "cwd": {"type": "string"},
     "ok_codes": {"type": ["array", "string"]}, "parse": {"enum": ["text", "json", "lines"]}}}]},
