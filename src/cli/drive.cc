@@ -87,7 +87,9 @@ class Driver {
     view_.usual_ms = live_ ? usual_duration(engine_, run) : std::nullopt;
     session_.io.catch_interrupts();
     PERDURE_TRY_VOID(catch_up());
+    flush_line();
     PERDURE_TRY(end, watch());
+    flush_line();
     subscription.reset();
     if (live_) show_frame();
     redraw_.keep();
@@ -96,7 +98,7 @@ class Driver {
       return k_exit_interrupted;
     }
     PERDURE_TRY(last, engine_.describe(run_));
-    return print_result(session_, last, options_);
+    return print_result(session_, last, options_, model_->outlook().signals);
   }
 
  private:
@@ -116,6 +118,7 @@ class Driver {
       }
       if (taken.incomplete) PERDURE_TRY_VOID(catch_up());
       if (live_) show_frame();
+      flush_line();
       settled = settled && !taken.news;
       if (taken.news || settled) continue;
       settled = true;
@@ -184,14 +187,22 @@ class Driver {
       if (!step.empty()) line.set("step_path", step);
       session_.print(to_json(line) + "\n");
     } else if (lines_) {
-      std::string text;
-      for (const StepLine* changed : model_->changed())
-        if (std::string line = plain_line(*model_, *changed, entry.at, view_); !line.empty() && line != last_line_) {
-          text += line + "\n";
-          last_line_ = std::move(line);
-        }
-      if (!text.empty()) session_.io.err(text);
+      for (const StepLine* changed : model_->changed()) hold_line(*changed, entry.at);
     }
+  }
+
+  // A step may change several times in one moment (it waits, for what, until when): the last line says it all.
+  void hold_line(const StepLine& line, TimeMs now) {
+    std::string text = plain_line(*model_, line, now, view_);
+    if (text.empty()) return;
+    if (held_path_ != line.path || held_phase_ != line.phase) flush_line();
+    held_path_ = line.path;
+    held_phase_ = line.phase;
+    held_line_ = std::move(text);
+  }
+  void flush_line() {
+    if (!held_line_.empty()) session_.io.err(held_line_ + "\n");
+    held_line_.clear();
   }
 
   void show_frame() {
@@ -251,13 +262,14 @@ class Driver {
   Redraw redraw_;
   std::vector<std::string> drawn_;
   std::size_t drawn_columns_ = 0;
-  std::string last_line_;
+  std::string held_path_, held_line_;
+  StepPhase held_phase_ = StepPhase::pending;
   std::set<std::string> put_off_;
   bool live_ = false, lines_ = false;
 };
 
 // How to answer what the run waits for, as commands.
-std::string how_to_answer(const Session& session, const engine::RunView& run) {
+std::string how_to_answer(const Session& session, const engine::RunView& run, const std::vector<std::string>& signals) {
   const std::string store = session.store_words();
   const std::string id = run.run.id;
   std::string text;
@@ -268,11 +280,9 @@ std::string how_to_answer(const Session& session, const engine::RunView& run) {
     text += fmt::format("  perdure review approve {0}{1}{2}\n  perdure review reject {0}{1}{2} --comment WHY\n", id,
                         name, store);
   }
-  bool listens = false;
-  for (const engine::StepView& step : run.steps)
-    listens = listens || (step.kind == "listen" && step.status == "waiting");
-  if (listens) text += fmt::format("  perdure signal {} NAME --data JSON{}\n", id, store);
-  if (run.reviews.empty() && !listens) text += fmt::format("  perdure resume {}{}\n", id, store);
+  for (const std::string& signal : signals)
+    text += fmt::format("  perdure signal {} {} --data JSON{}\n", id, printable(signal), store);
+  if (run.reviews.empty() && signals.empty()) text += fmt::format("  perdure resume {}{}\n", id, store);
   return text;
 }
 
@@ -287,7 +297,8 @@ int exit_code_of(const engine::RunView& run, const DriveOptions& options) {
 
 }  // namespace
 
-int print_result(Session& session, const engine::RunView& run, const DriveOptions& options) {
+int print_result(Session& session, const engine::RunView& run, const DriveOptions& options,
+                 const std::vector<std::string>& signals) {
   const int code = exit_code_of(run, options);
   if (session.json) {
     Value line = Value::object({{"type", "RunResult"}});
@@ -302,7 +313,7 @@ int print_result(Session& session, const engine::RunView& run, const DriveOption
   const auto status = history::parse_run_status(run.status);
   const ViewOptions view{.run_id = run.run.id, .palette = session.err_palette(), .unicode = session.unicode()};
   if (!status || !is_closed(*status)) {
-    session.io.err(fmt::format("run {} is {}\n{}", run.run.id, run.status, how_to_answer(session, run)));
+    session.io.err(fmt::format("run {} is {}\n{}", run.run.id, run.status, how_to_answer(session, run, signals)));
     return code;
   }
   if (!options.quiet || code != k_exit_ok) session.io.err(ending(run, view) + "\n");

@@ -2,6 +2,7 @@
 // Watching a run that an engine in this process carries out, until it is closed, waits for somebody, or Ctrl-C.
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "cli/session.h"
@@ -29,8 +30,9 @@ struct DriveOptions {
 // Lets go of the run on Ctrl-C and prints the command that goes on with it.
 Result<int> drive(Session& session, engine::Engine& engine, const RunKey& run, const DriveOptions& options);
 
-// The result of a run as `drive` prints it at the end; gives the exit code.
-int print_result(Session& session, const engine::RunView& run, const DriveOptions& options);
+// The result of a run as `drive` prints it at the end; gives the exit code. `signals`: what it listens for.
+int print_result(Session& session, const engine::RunView& run, const DriveOptions& options,
+                 const std::vector<std::string>& signals = {});
 
 // --until-idle, --to-end and --quiet of verbs that drive.
 DriveOptions drive_options(const Session& session);

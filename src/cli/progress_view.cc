@@ -173,6 +173,8 @@ std::vector<std::string> frame(const RunModel& model, TimeMs now, const ViewOpti
 
 std::string plain_line(const RunModel& model, const StepLine& line, TimeMs now, const ViewOptions& options) {
   if (line.phase == StepPhase::pending || line.phase == StepPhase::queued) return {};
+  const bool instant = line.kind == "set" || line.kind == "emit" || line.kind == "raise";
+  if (instant && line.phase == StepPhase::running) return {};  // the line of its end follows at once
   std::string what{to_string(line.phase)};
   if (line.phase == StepPhase::running)
     what = line.attempt > 1 ? fmt::format("started attempt {}", line.attempt) : "started";
@@ -181,10 +183,10 @@ std::string plain_line(const RunModel& model, const StepLine& line, TimeMs now, 
                        short_duration(line.next_at - now));
   if (line.phase == StepPhase::completed || line.phase == StepPhase::failed)
     what += fmt::format(" ({})", short_duration(line.ended_at - line.started_at));
-  if (line.phase == StepPhase::waiting && line.next_at > 0 && line.next_at != k_never)
-    what += " until " + format_timestamp(line.next_at);
   if (!line.reason.empty() && line.phase != StepPhase::completed && line.phase != StepPhase::running)
     what += (line.phase == StepPhase::waiting ? " " : ": ") + line.reason;
+  if (line.phase == StepPhase::waiting && line.next_at > 0 && line.next_at != k_never)
+    what += " until " + format_timestamp(line.next_at);
   return fmt::format("{}  {}  {}", padded(short_duration(now - model.started_at()), 8, true),
                      options.palette(Style::bold, printable(line.path)), printable(what));
 }
@@ -194,7 +196,7 @@ std::string ending(const engine::RunView& run, const ViewOptions& options) {
   const TimeMs end = run.closed_at > 0 ? run.closed_at : run.updated_at;
   const bool well = status == h::RunStatus::completed;
   std::string text = fmt::format("{} {} {}", run.status, well ? "in" : "after", short_duration(end - run.started_at));
-  if (run.error) text += ": " + describe_fault(*run.error);
+  if (run.error) text += ": " + (run.error->type == run.status ? run.error->title : describe_fault(*run.error));
   if (run.error && !run.error->step.empty()) text += fmt::format(" (step {})", run.error->step);
   const std::string_view mark = options.unicode ? (well ? "✓ " : "✗ ") : "";
   return options.palette(style_of(status), fmt::format("{}{}", mark, printable(text)));

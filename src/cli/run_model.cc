@@ -62,9 +62,12 @@ std::string_view to_string(StepPhase phase) {
 }
 
 std::string describe_fault(const h::Fault& fault) {
-  std::string text = fault.type;
-  if (!fault.title.empty()) text += (text.empty() ? "" : ": ") + fault.title;
-  if (!fault.detail.empty() && fault.detail != fault.title) text += (text.empty() ? "" : ": ") + fault.detail;
+  std::string text;
+  for (const std::string* part : {&fault.type, &fault.title, &fault.detail}) {
+    const std::size_t end = part->find_last_not_of(" \t\r\n");
+    if (end == std::string::npos || (part == &fault.detail && fault.detail == fault.title)) continue;
+    text += (text.empty() ? "" : ": ") + part->substr(0, end + 1);
+  }
   return text;
 }
 
@@ -254,6 +257,7 @@ void RunModel::close(h::FrameId id, StepPhase phase, TimeMs now, const std::stri
   if (info == nullptr) return;
   end_mark(*info, to_string(phase), reason, now);
   StepLine& line = info->line->second;
+  if (line.phase == StepPhase::waiting) line.reason.clear();  // what it waited for
   line.ended_at = now;
   line.next_at = 0;
   if (!reason.empty() || phase == StepPhase::completed) line.reason = reason;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/json.h"
 #include "cli/json_views.h"
@@ -97,10 +98,46 @@ std::string field(const Palette& palette, std::string_view name, const std::stri
 
 std::string short_json(const Value& value) { return value.is_null() ? "" : clipped(to_json(value), 2'000); }
 
+// Reads the history in pages; stops after `most` events.
+Result<int> each_event(engine::Engine& engine, const RunKey& key, std::uint64_t from, long long most,
+                       const std::function<void(const engine::HistoryEntry&)>& visit) {
+  constexpr long long k_page = 1'000;
+  while (most > 0) {
+    PERDURE_TRY(page, engine.history(key, from, static_cast<std::size_t>(std::min(k_page, most))));
+    for (const engine::HistoryEntry& entry : page) visit(entry);
+    if (page.empty()) break;
+    from = page.back().seq + 1;
+    most -= static_cast<long long>(page.size());
+  }
+  return k_exit_ok;
+}
+
+// The engine forgets when a step that is over began; the history has it. Not for runs whose history takes long to read.
+Status fill_times(engine::Engine& engine, engine::RunView& run) {
+  constexpr std::uint64_t k_events_max = 50'000;
+  if (run.events > k_events_max || run.steps.empty()) return {};
+  PERDURE_TRY(plan, engine.plan(run.plan_hash));
+  RunModel model(plan);
+  PERDURE_TRY(code,
+              each_event(engine, run.run, 1, k_events_max, [&](const engine::HistoryEntry& e) { model.apply(e); }));
+  static_cast<void>(code);
+  std::map<std::string_view, const StepLine*> by_path;
+  for (const StepLine* line : model.lines()) by_path.emplace(line->path, line);
+  for (engine::StepView& step : run.steps) {
+    const auto found = by_path.find(step.path);
+    if (found == by_path.end() || step.started_at != 0) continue;
+    step.started_at = found->second->started_at;
+    step.ended_at = found->second->ended_at;
+    if (step.attempt == 0) step.attempt = found->second->attempt;
+  }
+  return {};
+}
+
 Result<int> show(Session& session) {
   PERDURE_TRY(key, session.run_key(session.args.text_or("RUN", "")));
   PERDURE_TRY(engine, session.open_existing(Drive::nothing));
   PERDURE_TRY(run, engine->describe(key));
+  PERDURE_TRY_VOID(fill_times(*engine, run));
   if (session.json) {
     session.print_json(to_value(run));
     return k_exit_ok;
@@ -142,20 +179,6 @@ Result<int> show(Session& session) {
     session.print("\n" + table.render(palette, session.out_width()));
   }
   for (const engine::ReviewView& review : run.reviews) session.print("\n" + review_text(review, palette));
-  return k_exit_ok;
-}
-
-// Reads the history in pages; stops after `most` events.
-Result<int> each_event(engine::Engine& engine, const RunKey& key, std::uint64_t from, long long most,
-                       const std::function<void(const engine::HistoryEntry&)>& visit) {
-  constexpr long long k_page = 1'000;
-  while (most > 0) {
-    PERDURE_TRY(page, engine.history(key, from, static_cast<std::size_t>(std::min(k_page, most))));
-    for (const engine::HistoryEntry& entry : page) visit(entry);
-    if (page.empty()) break;
-    from = page.back().seq + 1;
-    most -= static_cast<long long>(page.size());
-  }
   return k_exit_ok;
 }
 

@@ -149,6 +149,10 @@ Result<fs::path> existing_store(Session& session) {
   return dir;
 }
 
+tl::unexpected<Error> not_here(std::string_view verb) {
+  return fail(ErrorCode::unsupported, fmt::format("'store {}' is not available with this store", verb));
+}
+
 std::string scalar_text(const Value& value) {
   return value.is_string() ? std::string(value.as_string()) : to_json(value);
 }
@@ -171,6 +175,7 @@ void print_object(Session& session, const Value& object) {
 
 Result<int> store_verify(Session& session) {
   PERDURE_TRY(dir, existing_store(session));
+  if (!session.backend.verify_store) return not_here("verify");
   PERDURE_TRY(report, session.backend.verify_store(dir));
   print_object(session, report);
   const Value* sound = report.find("sound");
@@ -179,6 +184,7 @@ Result<int> store_verify(Session& session) {
 
 Result<int> store_inspect(Session& session) {
   PERDURE_TRY(dir, existing_store(session));
+  if (!session.backend.inspect_store) return not_here("inspect");
   PERDURE_TRY(report, session.backend.inspect_store(dir));
   print_object(session, report);
   return k_exit_ok;
@@ -192,6 +198,7 @@ Result<int> store_backup(Session& session) {
   if (fs::exists(target, ignored) && !fs::is_empty(target, ignored))
     return fail(ErrorCode::conflict,
                 fmt::format("{} exists and is not empty; name a new folder", printable(target.string())));
+  if (!session.backend.backup_store) return not_here("backup");
   PERDURE_TRY_VOID(session.backend.backup_store(dir, target));
   if (session.json) session.print_json(Value::object({{"backup", target.string()}}));
   session.say(

@@ -77,7 +77,10 @@ def steady(text, folder):
     text = re.sub(r'\b\d+ (d \d+ h|h \d\d m|m \d\d s)|\b\d+(\.\d)? (ms|s)\b', '<took>', text)
     text = re.sub(r'\b[0-9a-f]{64}\b', '<hash>', text)
     text = re.sub(r'\brun_[0-9A-Za-z]{10,}\b', '<id>', text)
-    return re.sub(r' +(<took>)', r' \1', text)
+    text = re.sub(r'\b[0-9a-f]{12}\b', '<hash>', text)
+    # Columns are as wide as their times.
+    text = re.sub(r'^ +(?=\+?<took>|AT )', '  ', text, flags=re.M)
+    return re.sub(r'(?<=\S) {2,}| (?=<took>)', '  ', text)
 
 
 def written(command, found):
