@@ -21,7 +21,8 @@ constexpr std::size_t k_providers_max = 64;
 
 class Order {
  public:
-  explicit Order(const Plan& plan) : plan_(plan), depth_(plan.nodes.size(), 0), role_(plan.nodes.size(), BodyRole::child) {
+  explicit Order(const Plan& plan)
+      : plan_(plan), depth_(plan.nodes.size(), 0), role_(plan.nodes.size(), BodyRole::child) {
     for (const Node& n : plan.nodes) {
       plan::for_each_body(n, [&](NodeId body, BodyRole role) {
         depth_[body] = static_cast<std::uint16_t>(depth_[n.id] + 1);
@@ -36,7 +37,10 @@ class Order {
     if (reader == 0) return {};
     NodeId a = reader, b = step, below_a = k_none, below_b = k_none;
     bool in_loop = false, later = false;
-    const auto up = [&](NodeId& n, NodeId& below) { below = n; n = plan_.nodes[n].parent; };
+    const auto up = [&](NodeId& n, NodeId& below) {
+      below = n;
+      n = plan_.nodes[n].parent;
+    };
     while (a != b) {
       if (depth_[a] >= depth_[b]) {
         const BodyRole role = role_[a];
@@ -48,7 +52,7 @@ class Order {
       }
     }
     for (NodeId n = a; n != k_none; n = plan_.nodes[n].parent) in_loop = in_loop || plan_.nodes[n].kind == Kind::loop;
-    if (in_loop) return {};   // the round before has run
+    if (in_loop) return {};  // the round before has run
     const Node& common = plan_.nodes[a];
     if (a == reader) {
       if (step == reader) return "a step can't read its own result";
@@ -70,7 +74,8 @@ class Order {
   // Whether `reader` or a step around it (up to the run) is so.
   template <class F>
   bool around(NodeId reader, F&& holds) const {
-    for (NodeId n = reader; n != k_none; n = plan_.nodes[n].parent) if (holds(plan_.nodes[n], role_[n])) return true;
+    for (NodeId n = reader; n != k_none; n = plan_.nodes[n].parent)
+      if (holds(plan_.nodes[n], role_[n])) return true;
     return false;
   }
 
@@ -101,7 +106,8 @@ class Order {
     if (block.id != block_) {
       block_ = block.id;
       before_.assign(block.children.size(), {});
-      for (std::uint32_t i = 0; i < block.edges.size(); ++i) for (const std::uint32_t t : block.edges[i]) before_[t].push_back(i);
+      for (std::uint32_t i = 0; i < block.edges.size(); ++i)
+        for (const std::uint32_t t : block.edges[i]) before_[t].push_back(i);
       stamp_.assign(block.children.size(), 0);
       stamped_ = 0;
       whole_ = false;
@@ -128,7 +134,10 @@ class Order {
       ready.pop_back();
       visits_ += before_[i].size() + 1;
       for (const std::uint32_t j : before_[i]) {
-        if (stamp_[j] != stamped_) { stamp_[j] = stamped_; ready.push_back(j); }
+        if (stamp_[j] != stamped_) {
+          stamp_[j] = stamped_;
+          ready.push_back(j);
+        }
       }
     }
     whole_ = true;
@@ -166,13 +175,15 @@ void check_outputs(const Plan& plan, Order& order, ExprId id, const Expression& 
     if (from == nullptr) {
       error.message = "no step has an output called `" + name + "`";
       const std::string_view near = plan::nearest(name, order.provided());
-      error.hint = near.empty() ? "name it in the `outputs` of the step that makes it" : "did you mean `" + std::string(near) + "`?";
+      error.hint = near.empty() ? "name it in the `outputs` of the step that makes it"
+                                : "did you mean `" + std::string(near) + "`?";
       errors.push_back(std::move(error));
       continue;
     }
     if (from->size() > k_providers_max) continue;
     std::string why;
-    for (const NodeId step : *from) if ((why = order.why_not(e.owner, step)).empty()) break;
+    for (const NodeId step : *from)
+      if ((why = order.why_not(e.owner, step)).empty()) break;
     if (why.empty()) continue;
     const std::string& maker = plan.nodes[from->back()].name;
     error.message = "the output `" + name + "` is not there yet: it is made by `" + maker + "`, and " + why;
@@ -184,15 +195,16 @@ void check_outputs(const Plan& plan, Order& order, ExprId id, const Expression& 
 void check_surroundings(const Order& order, ExprId id, const Expression& e, std::vector<PlanError>& warnings) {
   if (e.program->root_use().whole) return;
   const auto warn = [&](const char* what, const char* where) {
-    warnings.push_back({id, 0, std::string("`.") + what + "` is null here: it has a value only inside of " + where, ""});
+    warnings.push_back(
+        {id, 0, std::string("`.") + what + "` is null here: it has a value only inside of " + where, ""});
   };
   const bool items = order.around(e.owner, [](const Node& n, BodyRole) { return n.foreach != k_none; });
   const bool rounds = order.around(e.owner, [](const Node& n, BodyRole) { return n.kind == Kind::loop; });
   if (e.uses_item && !items) warn("item", "a `foreach`");
   if (e.uses_index && !items && !rounds) warn("index", "a `foreach` or loop");
   const bool caught = order.around(e.owner, [](const Node& n, BodyRole role) {
-    return n.kind == Kind::attempt || role == BodyRole::handler || role == BodyRole::fallback || role == BodyRole::breaker_fallback ||
-           role == BodyRole::compensation;
+    return n.kind == Kind::attempt || role == BodyRole::handler || role == BodyRole::fallback ||
+           role == BodyRole::breaker_fallback || role == BodyRole::compensation;
   });
   if (e.uses_error && !caught) warn("error", "a `catch` or fallback");
 }
@@ -208,7 +220,8 @@ void check_order(const Plan& plan, std::vector<PlanError>& errors, std::vector<P
       if (use.node == k_none) continue;
       const std::string why = order.why_not(e.owner, use.node);
       if (why.empty()) continue;
-      errors.push_back({id, place_of(e, use.name), "`.steps." + use.name + "` is not there yet: " + why, order_hint(why, use.name)});
+      errors.push_back(
+          {id, place_of(e, use.name), "`.steps." + use.name + "` is not there yet: " + why, order_hint(why, use.name)});
     }
     check_outputs(plan, order, id, e, errors);
     check_surroundings(order, id, e, warnings);

@@ -22,9 +22,14 @@ std::size_t offset_of_column(std::string_view line, std::uint32_t column) {
 // The length of the UTF-8 sequence that begins the text, or 0.
 std::size_t sequence_length(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  const std::size_t length = lead < 0x80                   ? 1
+                             : lead >= 0xc2 && lead < 0xe0 ? 2
+                             : (lead & 0xf0) == 0xe0       ? 3
+                             : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                           : 0;
   if (length == 0 || length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i) if (!continues(text[i])) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if (!continues(text[i])) return 0;
   return length;
 }
 
@@ -89,7 +94,10 @@ Diagnostic SourceText::at(Place place, std::string message, std::string hint, Di
   const std::size_t at = offset_of_column(whole, place.column);
   std::size_t from = at > k_shown_before ? at - k_shown_before : 0;
   std::size_t to = std::min(whole.size(), at + k_shown_after);
-  if (whole.size() <= k_shown_before + k_shown_after) { from = 0; to = whole.size(); }
+  if (whole.size() <= k_shown_before + k_shown_after) {
+    from = 0;
+    to = whole.size();
+  }
   while (from > 0 && continues(whole[from])) --from;
   while (to < whole.size() && continues(whole[to])) ++to;
   d.line_text = (from > 0 ? "…" : "") + printable(whole.substr(from, to - from)) + (to < whole.size() ? "…" : "");

@@ -15,11 +15,11 @@ using plan::Place;
 struct Diagnostic {
   enum class Severity : std::uint8_t { error, warning };
   std::string file;
-  Place place;               // line and column from 1, in characters; 0 when the whole file is meant
+  Place place;  // line and column from 1, in characters; 0 when the whole file is meant
   std::string message;
-  std::string line_text;     // the line, shortened around the column when it is very long
-  std::uint32_t caret = 0;   // column of the place within line_text, from 1; 0: none
-  std::string hint;          // "did you mean `retry`?"; may be empty
+  std::string line_text;    // the line, shortened around the column when it is very long
+  std::uint32_t caret = 0;  // column of the place within line_text, from 1; 0: none
+  std::string hint;         // "did you mean `retry`?"; may be empty
   Severity severity = Severity::error;
 };
 
@@ -33,8 +33,8 @@ class SourceText {
  public:
   SourceText(std::string_view text, std::string_view file);
   std::string_view text() const { return text_; }
-  std::string_view line(std::uint32_t number) const;  // from 1, without its line break
-  std::size_t line_start(std::uint32_t number) const; // offset; the text's size when there is no such line
+  std::string_view line(std::uint32_t number) const;     // from 1, without its line break
+  std::size_t line_start(std::uint32_t number) const;    // offset; the text's size when there is no such line
   std::size_t byte_offset(std::size_t character) const;  // of the text's character number `character`, from 0
   std::uint32_t lines() const { return static_cast<std::uint32_t>(starts_.size()); }
   Diagnostic at(Place place, std::string message, std::string hint = {},

@@ -14,12 +14,12 @@ constexpr std::size_t k_step = 2;
 constexpr std::string_view k_blanks = " \t\r";
 
 struct Line {
-  std::string_view text;      // without its line break
-  bool inside = false;        // within a value that began on a line before: moves with that line
-  bool keep_end = false;      // spaces at its end are content
-  std::size_t old = 0;        // indentation
+  std::string_view text;  // without its line break
+  bool inside = false;    // within a value that began on a line before: moves with that line
+  bool keep_end = false;  // spaces at its end are content
+  std::size_t old = 0;    // indentation
   std::size_t now = 0;
-  std::string made;           // the text behind the indentation
+  std::string made;  // the text behind the indentation
   bool blank() const { return text.find_first_not_of(k_blanks) == std::string_view::npos; }
   bool comment() const { return !inside && !blank() && text[old] == '#'; }
   bool content() const { return !inside && !blank() && !comment(); }
@@ -62,7 +62,9 @@ class Columns {
   void put(std::size_t old, std::size_t now) { levels_.push_back({old, now}); }
 
  private:
-  struct Level { std::size_t old, now; };
+  struct Level {
+    std::size_t old, now;
+  };
   std::vector<Level> levels_;
 };
 
@@ -114,10 +116,14 @@ std::string joined(const std::vector<Line>& lines, bool reindent) {
   std::string out;
   bool blank = false;
   for (const Line& line : lines) {
-    if (line.blank() && !line.inside) { blank = true; continue; }
+    if (line.blank() && !line.inside) {
+      blank = true;
+      continue;
+    }
     if (blank && !out.empty()) out += "\n";
     blank = false;
-    std::string text = reindent && !(line.inside && line.blank()) ? std::string(line.now, ' ') + line.made : std::string(line.text);
+    std::string text =
+        reindent && !(line.inside && line.blank()) ? std::string(line.now, ' ') + line.made : std::string(line.text);
     if (!line.keep_end) text.erase(text.find_last_not_of(k_blanks) + 1);
     out.append(text).append("\n");
   }
@@ -150,7 +156,9 @@ Result<std::string> format_yaml(std::string_view text) {
   const SourceText source(body, "the file");
   const auto tree = read_yaml(source, {}, problems);
   if (!tree) {
-    return fail(ErrorCode::invalid, problems.empty() ? "the file can't be read" : "line " + std::to_string(problems[0].place.line) + ": " + problems[0].message);
+    return fail(ErrorCode::invalid,
+                problems.empty() ? "the file can't be read"
+                                 : "line " + std::to_string(problems[0].place.line) + ": " + problems[0].message);
   }
   const Value before = to_value(*tree, tree->root());
   // Unusual layouts may not survive re-indentation: then only the ends of lines are tidied, or nothing.

@@ -40,14 +40,16 @@ std::string dump(const plan::Plan& plan) {
     int depth = 0;
     for (plan::NodeId n = node.parent; n != plan::k_none; n = plan.nodes[n].parent) ++depth;
     out += std::string(static_cast<std::size_t>(2 * depth), ' ') + (node.made_up ? "(" + node.name + ")" : node.name);
-    for (const auto& [name, value] : plan::describe(plan, node)) out += (name == "kind" ? " " : " | " + name + ": ") + value;
+    for (const auto& [name, value] : plan::describe(plan, node))
+      out += (name == "kind" ? " " : " | " + name + ": ") + value;
     if (node.compensation != plan::k_none) out += " | compensation: node " + std::to_string(node.compensation);
     if (node.inner_scope != plan::k_none) out += " | scope of its own";
     out += "\n";
     if (node.kind != plan::Kind::dag) continue;
     for (std::size_t i = 0; i < node.edges.size(); ++i) {
       for (const std::uint32_t t : node.edges[i]) {
-        out += std::string(static_cast<std::size_t>(2 * depth), ' ') + "  : " + plan.nodes[node.children[i]].name + " -> " + plan.nodes[node.children[t]].name + "\n";
+        out += std::string(static_cast<std::size_t>(2 * depth), ' ') + "  : " + plan.nodes[node.children[i]].name +
+               " -> " + plan.nodes[node.children[t]].name + "\n";
       }
     }
   }
@@ -76,7 +78,8 @@ TEST_P(Golden, SaysWhatIsExpected) {
 
 std::string test_name(const ::testing::TestParamInfo<std::string>& info) {
   std::string name = fs::path(info.param).stem().string();
-  std::replace_if(name.begin(), name.end(), [](char c) { return c == '.' || c == '-'; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '.' || c == '-'; }, '_');
   return name;
 }
 
@@ -117,16 +120,20 @@ TEST_P(Whole, CanBeLookedAt) {
   EXPECT_LE(outline.critical_path.size(), outline.steps);
   for (const auto format : {plan::GraphFormat::mermaid, plan::GraphFormat::dot, plan::GraphFormat::svg}) {
     const std::string graph = plan::render_graph(*loaded.plan, format);
-    for (const plan::NodeId n : outline.critical_path) EXPECT_NE(graph.find(loaded.plan->nodes[n].name), std::string::npos) << graph;
+    for (const plan::NodeId n : outline.critical_path)
+      EXPECT_NE(graph.find(loaded.plan->nodes[n].name), std::string::npos) << graph;
   }
 }
 
 std::vector<std::string> all_files() {
   std::vector<std::string> out = files("tests/loader");
-  for (const char* folder : {"examples", "examples/patterns"}) for (std::string& f : files(folder)) out.push_back(f);
+  for (const char* folder : {"examples", "examples/patterns"})
+    for (std::string& f : files(folder)) out.push_back(f);
   return out;
 }
-std::string whole_name(const ::testing::TestParamInfo<std::string>& info) { return test_name(info) + "_" + std::to_string(info.index); }
+std::string whole_name(const ::testing::TestParamInfo<std::string>& info) {
+  return test_name(info) + "_" + std::to_string(info.index);
+}
 INSTANTIATE_TEST_SUITE_P(Loader, Whole, ::testing::ValuesIn(all_files()), whole_name);
 
 TEST(Examples, AllLoadWithoutAWord) {
@@ -134,9 +141,7 @@ TEST(Examples, AllLoadWithoutAWord) {
     for (const std::string& path : files(folder)) {
       const Loaded loaded = load_native(read(path), path);
       EXPECT_TRUE(loaded.ok() && loaded.diagnostics.empty()) << render(loaded.diagnostics, false);
-      if (loaded.ok()) {
-        EXPECT_EQ(not_available(*loaded.plan), std::nullopt);
-      }
+      if (loaded.ok()) { EXPECT_EQ(not_available(*loaded.plan), std::nullopt); }
     }
   }
 }

@@ -9,10 +9,15 @@ ActivityType later() { return {{}, {}, true, false}; }
 
 KnownActivities make_built_in() {
   KnownActivities known;
-  known.types["http"] = {{"url"}, {"method", "headers", "query", "body", "auth", "expect", "timeout", "redirects", "max_body", "proxy"}, false, true};
+  known.types["http"] = {
+      {"url"},
+      {"method", "headers", "query", "body", "auth", "expect", "timeout", "redirects", "max_body", "proxy"},
+      false,
+      true};
   known.types["shell"] = {{"argv"}, {"stdin", "env", "cwd", "ok_codes", "parse"}, false, true};
   known.types["notify"] = {{"message"}, {"channel", "title", "url", "data"}, false, true};
-  for (const char* name : {"llm", "mcp", "memory", "file", "sql", "worker", "grpc", "openapi", "broker"}) known.types[name] = later();
+  for (const char* name : {"llm", "mcp", "memory", "file", "sql", "worker", "grpc", "openapi", "broker"})
+    known.types[name] = later();
   return known;
 }
 

@@ -19,7 +19,7 @@ struct LoadLimits {
   std::size_t file_bytes = k_file_bytes_max;
   std::size_t depth = k_yaml_depth_max;
   std::size_t nodes = k_yaml_nodes_max;
-  std::size_t alias_nodes = k_yaml_alias_nodes_max;   // what all aliases of a file expand to
+  std::size_t alias_nodes = k_yaml_alias_nodes_max;  // what all aliases of a file expand to
   std::size_t steps = k_plan_steps_max;
   std::size_t expressions = 2 * k_plan_steps_max;
 };
@@ -28,8 +28,8 @@ struct LoadLimits {
 struct ActivityType {
   std::vector<std::string> required;
   std::vector<std::string> optional;
-  bool any_arguments = false;   // takes others as well
-  bool available = true;        // this build can run it; otherwise it loads, and run start refuses it
+  bool any_arguments = false;  // takes others as well
+  bool available = true;       // this build can run it; otherwise it loads, and run start refuses it
 };
 struct KnownActivities {
   std::map<std::string, ActivityType, std::less<>> types;
@@ -39,8 +39,8 @@ struct KnownActivities {
 };
 
 struct Loaded {
-  std::shared_ptr<const plan::Plan> plan;   // null when there are errors
-  std::vector<Diagnostic> diagnostics;      // errors and warnings, by place
+  std::shared_ptr<const plan::Plan> plan;  // null when there are errors
+  std::vector<Diagnostic> diagnostics;     // errors and warnings, by place
   bool ok() const { return plan != nullptr; }
 };
 

@@ -1,11 +1,12 @@
 // What the golden files don't say: bounds, size, tasks of a map, what this build can't run.
+#include "loaders/load.h"
+
 #include <gtest/gtest.h>
 
 #include <ctime>
 
 #include "base/json.h"
 #include "loaders/format.h"
-#include "loaders/load.h"
 #include "loaders/patterns.h"
 #include "loaders/schema.h"
 #include "loaders/yaml_tree.h"
@@ -34,14 +35,21 @@ std::shared_ptr<const plan::Plan> loaded(const string& text) {
 // Processor time, so that a busy machine doesn't make a test fail.
 int cpu_ms(std::clock_t since) { return static_cast<int>((std::clock() - since) * 1000 / CLOCKS_PER_SEC); }
 
-struct Hostile { const char* name; string text; const char* says; };
+struct Hostile {
+  const char* name;
+  string text;
+  const char* says;
+};
 
 std::vector<Hostile> hostile() {
   const string head = "name: x\nsteps:\n";
   string bomb = "name: x\nmetadata:\n  a: &a [1,1,1,1,1,1,1,1,1]\n";
-  for (char c = 'b'; c < 'k'; ++c) bomb += string("  ") + c + ": &" + c + " [" + times(8, string("*") + static_cast<char>(c - 1) + ",") + "]\n";
+  for (char c = 'b'; c < 'k'; ++c)
+    bomb += string("  ") + c + ": &" + c + " [" + times(8, string("*") + static_cast<char>(c - 1) + ",") + "]\n";
   string nested = head;
-  for (int i = 0; i < 100; ++i) nested += string(static_cast<std::size_t>(2 * i), ' ') + "- id: s" + std::to_string(i) + "\n" + string(static_cast<std::size_t>(2 * i), ' ') + "  steps:\n";
+  for (int i = 0; i < 100; ++i)
+    nested += string(static_cast<std::size_t>(2 * i), ' ') + "- id: s" + std::to_string(i) + "\n" +
+              string(static_cast<std::size_t>(2 * i), ' ') + "  steps:\n";
   return {
       {"brackets", times(1'000'000, "["), "nested more than 64 deep"},
       {"braces", times(1'000'000, "{"), "a key must be a text"},
@@ -57,10 +65,13 @@ std::vector<Hostile> hostile() {
       {"10 MB block", "name: |\n" + times(2'500'000, "  x\n"), "at most 255 bytes"},
       {"1 MB identifier", head + "  - {id: \"" + times(1 << 20, "x") + "\", set: {a: 1}}", "at most 255 bytes"},
       {"1 MB key", times(1 << 20, "x") + ": a", "not valid YAML"},
-      {"1 MB expression", head + "  - {id: a, set: {x: \"${ " + times(1 << 20, "(") + " }\"}}", "more than the limit of 65536"},
+      {"1 MB expression", head + "  - {id: a, set: {x: \"${ " + times(1 << 20, "(") + " }\"}}",
+       "more than the limit of 65536"},
       {"1 MB expression, closed", head + "  - {id: a, set: {x: \"${ " + times(1 << 20, "1+") + "1 }\"}}", "error:"},
-      {"expression nesting", head + "  - {id: a, set: {x: \"${ " + times(20'000, "[") + times(20'000, "]") + " }\"}}", "error:"},
-      {"many expressions", head + "  - {id: a, set: {x: \"" + times(1'000'000, "${.}") + "\"}}", "expressions (the limit)"},
+      {"expression nesting", head + "  - {id: a, set: {x: \"${ " + times(20'000, "[") + times(20'000, "]") + " }\"}}",
+       "error:"},
+      {"many expressions", head + "  - {id: a, set: {x: \"" + times(1'000'000, "${.}") + "\"}}",
+       "expressions (the limit)"},
       {"many mistakes", head + times(20'000, "  - {x: 1}\n"), "too many mistakes"},
       {"many unknown", head + times(20'000, "  - {id: a, depends_on: [b]}\n"), "too many mistakes"},
       {"NUL", string("name: x\0y\n", 10), "not valid text"},
@@ -72,7 +83,8 @@ std::vector<Hostile> hostile() {
       {"documents", times(500'000, "---\n"), "one workflow is one file"},
       {"tags", times(500'000, "!a "), "has no meaning here"},
       {"anchors", "[" + times(300'000, "&a b,") + "]", "a workflow file is a mapping"},
-      {"merge chain", "name: x\nmetadata:\n  a: &a {k: 1}\n  b: {<<: [" + times(20'000, "*a,") + "]}\n", "aliases expand"},
+      {"merge chain", "name: x\nmetadata:\n  a: &a {k: 1}\n  b: {<<: [" + times(20'000, "*a,") + "]}\n",
+       "aliases expand"},
       {"twins", "name: x\nmetadata: {" + times(100'000, "a: 1, ") + "}\n", "written twice"},
   };
 }
@@ -86,7 +98,7 @@ TEST(Hostile, IsAnsweredClearlyAndSoon) {
     const string said = render(l.diagnostics, false);
     EXPECT_NE(said.find(h.says), string::npos) << h.name << ": " << said.substr(0, 2'000);
     EXPECT_LT(said.size(), 200'000U) << h.name;
-    EXPECT_LT(took, 5'000) << h.name;   // a few hundred at most; this may be a sanitizer's build
+    EXPECT_LT(took, 5'000) << h.name;  // a few hundred at most; this may be a sanitizer's build
     RecordProperty(h.name, took);
   }
 }
@@ -111,9 +123,10 @@ TEST(Size, AHundredThousandStepsOfADag) {
   string text = "name: wide\nsteps:\n";
   for (int i = 0; i < 100'000; ++i) {
     const string id = std::to_string(i);
-    text += "  - {id: s" + id + ", call: noop, with: {n: " + id + "}, depends_on: [" + (i == 0 ? "" : "s" + std::to_string(i / 2)) + "]}\n";
+    text += "  - {id: s" + id + ", call: noop, with: {n: " + id + "}, depends_on: [" +
+            (i == 0 ? "" : "s" + std::to_string(i / 2)) + "]}\n";
   }
-  text.replace(text.find("depends_on: [s0]"), 16, "depends_on: []  ");   // s1, s0 have none
+  text.replace(text.find("depends_on: [s0]"), 16, "depends_on: []  ");  // s1, s0 have none
   const auto known = KnownActivities::with({"noop"});
   const std::clock_t start = std::clock();
   const Loaded l = load_native(text, "wide.yaml", {}, known);
@@ -149,7 +162,8 @@ TEST(Places, OfExpressionsInTheFile) {
   for (const plan::Expression& e : plan->exprs) {
     const string_view line = source.line(e.place.line);
     std::size_t at = 0;
-    for (std::uint32_t c = 1; c < e.place.column; ++c) for (++at; at < line.size() && (line[at] & 0xc0) == 0x80;) ++at;
+    for (std::uint32_t c = 1; c < e.place.column; ++c)
+      for (++at; at < line.size() && (line[at] & 0xc0) == 0x80;) ++at;
     EXPECT_EQ(line.substr(at, e.source.size()), e.source) << e.place.line << ":" << e.place.column;
   }
 }
@@ -175,8 +189,8 @@ TEST(Decode, IsTotalOnDamagedBytes) {
     }
     if (!plan::decode(string_view(good).substr(0, at))) ++refused;
   }
-  EXPECT_GT(refused, good.size());   // what is accepted is another plan (a changed text or number), never a crash
-  EXPECT_EQ(plan::decode("")  .error().code, ErrorCode::corrupt);
+  EXPECT_GT(refused, good.size());  // what is accepted is another plan (a changed text or number), never a crash
+  EXPECT_EQ(plan::decode("").error().code, ErrorCode::corrupt);
   EXPECT_EQ(plan::decode(good + "x").error().code, ErrorCode::corrupt);
   string newer = good;
   newer[4] = 9;
@@ -191,7 +205,8 @@ TEST(Tasks, OfAMap) {
   EXPECT_EQ(good.plan->name, "dyn");
   EXPECT_EQ(good.plan->nodes[0].kind, plan::Kind::dag);
   EXPECT_EQ(good.plan->nodes[0].edges[0], std::vector<std::uint32_t>{1});
-  for (const char* bad : {"null", "5", "[]", "[1]", R"([{"id": "a"}])", R"([{"id": "a", "set": {}, "depends_on": ["b"]}])", R"({"a": 1})"}) {
+  for (const char* bad : {"null", "5", "[]", "[1]", R"([{"id": "a"}])",
+                          R"([{"id": "a", "set": {}, "depends_on": ["b"]}])", R"({"a": 1})"}) {
     const Loaded l = load_tasks(*parse_json(bad), "dyn");
     EXPECT_FALSE(l.ok()) << bad;
     EXPECT_FALSE(l.diagnostics.empty()) << bad;
@@ -249,8 +264,10 @@ TEST(Patterns, AreTenAndRunHere) {
 
 TEST(Format, TidiesWithoutChangingMeaning) {
   const auto formatted = [](const string& text) { return *format_yaml(text); };
-  EXPECT_EQ(formatted("name:   x   \n\n\n\nsteps:\n-   id: a\n    set:\n        x: 1\n        # about y\n        y: |\n            text\n              more\n# end"),
-            "name:   x\n\nsteps:\n- id: a\n  set:\n    x: 1\n    # about y\n    y: |\n        text\n          more\n# end\n");
+  EXPECT_EQ(
+      formatted("name:   x   \n\n\n\nsteps:\n-   id: a\n    set:\n        x: 1\n        # about y\n        y: |\n      "
+                "      text\n              more\n# end"),
+      "name:   x\n\nsteps:\n- id: a\n  set:\n    x: 1\n    # about y\n    y: |\n        text\n          more\n# end\n");
   EXPECT_EQ(formatted("a:\n    - - 1\n      - 2\n    -   b: [1,\n          2]\n        c: \"x  \n          y\"\n"),
             "a:\n  - - 1\n    - 2\n  - b: [1,\n      2]\n    c: \"x  \n      y\"\n");
   EXPECT_EQ(formatted("a: |+\n  x\n\n\nb: 1\r\n"), "a: |+\n  x\n\n\nb: 1\n");
@@ -264,17 +281,24 @@ TEST(View, WavesAndCriticalPath) {
       "  - id: d\n    depends_on: [c]\n    steps: [{id: d1, wait: 1s}, {id: d2, wait: 1s}]\n"
       "  - {id: e, wait: 1s, depends_on: [b, d]}\n");
   EXPECT_EQ(plan::outline_text(*plan, plan::outline(*plan)),
-            "v 2: 6 steps in 5 waves\n  1  a\n  2  b, c\n  3  d.d1\n  4  d.d2\n  5  e\ncritical path: a -> c -> d.d1 -> d.d2 -> e (5 steps)\n");
+            "v 2: 6 steps in 5 waves\n  1  a\n  2  b, c\n  3  d.d1\n  4  d.d2\n  5  e\ncritical path: a -> c -> d.d1 "
+            "-> d.d2 -> e (5 steps)\n");
   const plan::Durations slow_b{{"b", 60'000}, {"a", 1'000}, {"e", 500}};
-  EXPECT_EQ(to_json(plan::outline_json(*plan, plan::outline(*plan, slow_b), slow_b)).substr(0, 30), R"({"name":"v","version":"2","has)");
+  EXPECT_EQ(to_json(plan::outline_json(*plan, plan::outline(*plan, slow_b), slow_b)).substr(0, 30),
+            R"({"name":"v","version":"2","has)");
   EXPECT_EQ(plan::outline(*plan, slow_b).critical_ms, 61'500);
 }
 
 TEST(View, Differences) {
-  const auto before = loaded("name: x\nversion: 1\nsteps:\n  - {id: a, set: {x: 1}}\n  - {id: b, wait: 1s}\n  - id: c\n    steps: [{id: d, wait: 1s}]\n");
-  const auto after = loaded("name: x\nversion: 2\nsteps:\n  - {id: a, set: {x: \"${ .input.y }\"}}\n  - id: c\n    steps: [{id: d, wait: 1s}, {id: e, wait: 2s}]\n");
+  const auto before = loaded(
+      "name: x\nversion: 1\nsteps:\n  - {id: a, set: {x: 1}}\n  - {id: b, wait: 1s}\n  - id: c\n    steps: [{id: d, "
+      "wait: 1s}]\n");
+  const auto after = loaded(
+      "name: x\nversion: 2\nsteps:\n  - {id: a, set: {x: \"${ .input.y }\"}}\n  - id: c\n    steps: [{id: d, wait: "
+      "1s}, {id: e, wait: 2s}]\n");
   EXPECT_EQ(plan::diff_text(plan::diff(*before, *after), false),
-            "~ the workflow's head\n    version: 1 -> 2\n~ a\n    set: {\"x\":1} -> {x: ${ .input.y }}\n- b (wait)\n+ c.e (wait)\n");
+            "~ the workflow's head\n    version: 1 -> 2\n~ a\n    set: {\"x\":1} -> {x: ${ .input.y }}\n- b (wait)\n+ "
+            "c.e (wait)\n");
   EXPECT_TRUE(plan::diff(*before, *before).empty());
 }
 

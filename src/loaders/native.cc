@@ -10,12 +10,12 @@
 namespace perdure::loaders {
 namespace {
 
-constexpr std::size_t k_messages_max = 100;   // more would help nobody
-constexpr std::size_t k_searches_max = 200;   // for the nearest of up to 200,000 names
+constexpr std::size_t k_messages_max = 100;  // more would help nobody
+constexpr std::size_t k_searches_max = 200;  // for the nearest of up to 200,000 names
 
-constexpr std::string_view k_head_members[] = {"name",   "version", "description", "metadata", "input",   "context",
-                                               "defaults", "limits", "queries",     "updates",  "steps",   "modules",
-                                               "output", "secrets", "on",          "tags",     "search"};
+constexpr std::string_view k_head_members[] = {"name",     "version", "description", "metadata", "input", "context",
+                                               "defaults", "limits",  "queries",     "updates",  "steps", "modules",
+                                               "output",   "secrets", "on",          "tags",     "search"};
 
 }  // namespace
 
@@ -42,9 +42,11 @@ std::string NativeLoader::did_you_mean(std::string_view name, const std::vector<
   return std::string(otherwise);
 }
 
-// ---- mappings --------------------------------------------------------------------------------------------------------
+// ---- mappings
+// --------------------------------------------------------------------------------------------------------
 
-Members::Members(NativeLoader& loader, const YamlNode& node, std::string_view what, std::initializer_list<std::string_view> names) {
+Members::Members(NativeLoader& loader, const YamlNode& node, std::string_view what,
+                 std::initializer_list<std::string_view> names) {
   if (node.type != YamlNode::Type::mapping) {
     loader.error(node, "`" + std::string(what) + "` takes a mapping");
     return;
@@ -55,7 +57,10 @@ Members::Members(NativeLoader& loader, const YamlNode& node, std::string_view wh
   for (std::size_t i = 0; i < loader.tree_.size(node); ++i) {
     const YamlNode& key = loader.tree_.key(node, i);
     const YamlNode* value = &loader.tree_.value(node, i);
-    if (std::find(allowed.begin(), allowed.end(), key.text) != allowed.end()) { members_.emplace_back(key.text, value); continue; }
+    if (std::find(allowed.begin(), allowed.end(), key.text) != allowed.end()) {
+      members_.emplace_back(key.text, value);
+      continue;
+    }
     const std::string_view near = plan::nearest(key.text, allowed);
     std::string list;
     for (const std::string_view n : allowed) list.append(list.empty() ? "" : ", ").append(n);
@@ -63,25 +68,31 @@ Members::Members(NativeLoader& loader, const YamlNode& node, std::string_view wh
                  near.empty() ? "it has " + list : "did you mean `" + std::string(near) + "`?");
     if (!near.empty()) meant.emplace_back(near, value);
   }
-  for (const auto& [name, value] : meant) if (get(name) == nullptr) members_.emplace_back(name, value);
+  for (const auto& [name, value] : meant)
+    if (get(name) == nullptr) members_.emplace_back(name, value);
 }
 
 const YamlNode* Members::get(std::string_view name) const {
-  for (const auto& [n, value] : members_) if (n == name) return value;
+  for (const auto& [n, value] : members_)
+    if (n == name) return value;
   return nullptr;
 }
 
-// ---- the head --------------------------------------------------------------------------------------------------------
+// ---- the head
+// --------------------------------------------------------------------------------------------------------
 
 void NativeLoader::head_members(const Members& m) {
   const auto string = [&](const char* name, std::string& into) {
     if (const YamlNode* n = m.get(name); n != nullptr) into = text(*n, name).value_or("");
   };
-  const auto kept = [&](const char* name, Value& into) { if (const YamlNode* n = m.get(name); n != nullptr) into = value(*n); };
+  const auto kept = [&](const char* name, Value& into) {
+    if (const YamlNode* n = m.get(name); n != nullptr) into = value(*n);
+  };
   if (const YamlNode* n = m.get("name"); n != nullptr) {
     string("name", plan_->name);
     if (n->type == YamlNode::Type::scalar && !good_name(plan_->name, "@")) {
-      error(*n, "a workflow's name is a text of at most " + std::to_string(k_id_bytes_max) + " bytes without control characters, `/` and `@`");
+      error(*n, "a workflow's name is a text of at most " + std::to_string(k_id_bytes_max) +
+                    " bytes without control characters, `/` and `@`");
     }
   }
   string("version", plan_->version);
@@ -109,7 +120,8 @@ void NativeLoader::defaults(const YamlNode& node) {
   if (const YamlNode* n = m.get("retry_policy"); n != nullptr) defaults_.retry = shared(retry_policy(*n));
   if (const YamlNode* n = m.get("timeout"); n != nullptr) defaults_.timeouts = timeout(*n);
   if (const YamlNode* n = m.get("priority"); n != nullptr) {
-    if (const auto c = choice(*n, "priority", {"low", "normal", "high", "critical"})) defaults_.priority = static_cast<plan::Priority>(*c);
+    if (const auto c = choice(*n, "priority", {"low", "normal", "high", "critical"}))
+      defaults_.priority = static_cast<plan::Priority>(*c);
   }
   if (const YamlNode* n = m.get("queue"); n != nullptr) defaults_.queue = text(*n, "queue").value_or("");
 }
@@ -126,12 +138,14 @@ void NativeLoader::limits_member(const YamlNode& node) {
 void NativeLoader::queries(const YamlNode& node) {
   if (node.type != YamlNode::Type::mapping) return error(node, "`queries` takes a mapping of names to expressions");
   for (std::size_t i = 0; i < tree_.size(node); ++i) {
-    plan_->queries.push_back({std::string(tree_.key(node, i).text), condition(tree_.value(node, i), tree_.key(node, i).text, 0)});
+    plan_->queries.push_back(
+        {std::string(tree_.key(node, i).text), condition(tree_.value(node, i), tree_.key(node, i).text, 0)});
   }
 }
 
 void NativeLoader::updates(const YamlNode& node) {
-  if (node.type != YamlNode::Type::mapping) return error(node, "`updates` takes a mapping of names to `{validate, set}`");
+  if (node.type != YamlNode::Type::mapping)
+    return error(node, "`updates` takes a mapping of names to `{validate, set}`");
   variables_ = {"arg"};
   for (std::size_t i = 0; i < tree_.size(node); ++i) {
     const std::string_view name = tree_.key(node, i).text;
@@ -140,7 +154,8 @@ void NativeLoader::updates(const YamlNode& node) {
     update.name = std::string(name);
     if (const YamlNode* n = m.get("validate"); n != nullptr) update.validate = condition(*n, "validate", 0);
     if (const YamlNode* n = m.get("set"); n != nullptr) update.set = object_member(n, "set", 0);
-    else if (m.valid()) error(tree_.key(node, i), "the update `" + std::string(name) + "` lacks `set`: what it changes in the context");
+    else if (m.valid())
+      error(tree_.key(node, i), "the update `" + std::string(name) + "` lacks `set`: what it changes in the context");
     plan_->updates.push_back(std::move(update));
   }
   variables_.clear();
@@ -148,17 +163,18 @@ void NativeLoader::updates(const YamlNode& node) {
 
 void NativeLoader::head() {
   const YamlNode& root = tree_.root();
-  if (root.type != YamlNode::Type::mapping) return error(root, "a workflow file is a mapping", "begin with `name:` and `steps:`");
-  const Members top(*this, root, "a workflow", {"name", "version", "description", "metadata", "input", "context", "defaults",
-                                                "limits", "queries", "updates", "steps", "modules", "output", "secrets",
-                                                "on", "tags", "search", "workflow"});
+  if (root.type != YamlNode::Type::mapping)
+    return error(root, "a workflow file is a mapping", "begin with `name:` and `steps:`");
+  const Members top(*this, root, "a workflow",
+                    {"name", "version", "description", "metadata", "input", "context", "defaults", "limits", "queries",
+                     "updates", "steps", "modules", "output", "secrets", "on", "tags", "search", "workflow"});
   std::optional<Members> inner;
   const YamlNode* workflow = top.get("workflow");
   if (workflow != nullptr) {
     inner.emplace(*this, *workflow, "workflow",
-                  std::initializer_list<std::string_view>{"name", "version", "description", "metadata", "input", "context",
-                                                          "defaults", "limits", "queries", "updates", "steps", "modules",
-                                                          "output", "secrets", "on", "tags", "search"});
+                  std::initializer_list<std::string_view>{
+                      "name", "version", "description", "metadata", "input", "context", "defaults", "limits", "queries",
+                      "updates", "steps", "modules", "output", "secrets", "on", "tags", "search"});
   }
   const auto either = [&](std::string_view name) {
     const YamlNode* n = inner ? inner->get(name) : nullptr;
@@ -190,18 +206,23 @@ void NativeLoader::head() {
 }
 
 // `.steps.a-b` is a subtraction in jq; whoever has a step called a-b didn't mean one.
-std::string NativeLoader::dashed_name_hint(const std::string& source, std::size_t offset, const std::string& otherwise) const {
-  const auto part = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; };
+std::string NativeLoader::dashed_name_hint(const std::string& source, std::size_t offset,
+                                           const std::string& otherwise) const {
+  const auto part = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
   std::size_t from = std::min(offset, source.size()), to = from;
   while (from > 0 && part(source[from - 1])) --from;
   while (to < source.size() && part(source[to])) ++to;
   const std::string name = source.substr(from, to - from);
   if (name.find('-') == std::string::npos) return otherwise;
-  const bool is_step = std::any_of(plan_->nodes.begin(), plan_->nodes.end(), [&](const plan::Node& n) { return n.name == name; });
+  const bool is_step =
+      std::any_of(plan_->nodes.begin(), plan_->nodes.end(), [&](const plan::Node& n) { return n.name == name; });
   return is_step ? "a name with `-` in it is written [\"" + name + "\"]" : otherwise;
 }
 
-// ---- together --------------------------------------------------------------------------------------------------------
+// ---- together
+// --------------------------------------------------------------------------------------------------------
 
 void NativeLoader::report(const std::vector<plan::PlanError>& errors) {
   for (const plan::PlanError& e : errors) {
@@ -214,7 +235,8 @@ void NativeLoader::report(const std::vector<plan::PlanError>& errors) {
     if (site.scalar->type != YamlNode::Type::scalar && errors_ > 0) continue;
     const bool exact = site.exact && site.placeholder.empty() && site.scalar->type == YamlNode::Type::scalar;
     error(exact ? place_in(source_, *site.scalar, site.offset + e.offset) : plan_->exprs[e.expr].place, e.message,
-          e.message.starts_with("unknown function") ? dashed_name_hint(plan_->exprs[e.expr].source, e.offset, e.hint) : e.hint);
+          e.message.starts_with("unknown function") ? dashed_name_hint(plan_->exprs[e.expr].source, e.offset, e.hint)
+                                                    : e.hint);
   }
 }
 
@@ -222,28 +244,32 @@ std::shared_ptr<const plan::Plan> NativeLoader::load() {
   plan_->context = Value::object();
   plan_->nodes.reserve(tree_.count_keys("id") + tree_.count_keys("name") + 16);
   head();
-  if (stopped_) return nullptr;   // over a limit: what is there is not the whole
+  if (stopped_) return nullptr;  // over a limit: what is there is not the whole
   settle_placeholders();
   // Expressions are compiled even when the rest has mistakes, so that all are told at once.
   std::vector<plan::PlanError> errors = plan::finalize(*plan_);
   std::vector<plan::PlanError> warnings;
   if (order_known_ && !plan_->by_name.empty()) check_order(*plan_, errors, warnings);
-  std::erase_if(errors, [&](const plan::PlanError& e) {   // `{name}` falls back to an input of that name
-    return e.expr != k_none && !sites_[e.expr].placeholder.empty() && plan_->exprs[e.expr].source.find(" // ") != std::string::npos;
+  std::erase_if(errors, [&](const plan::PlanError& e) {  // `{name}` falls back to an input of that name
+    return e.expr != k_none && !sites_[e.expr].placeholder.empty() &&
+           plan_->exprs[e.expr].source.find(" // ") != std::string::npos;
   });
   report(errors);
   for (const plan::PlanError& w : warnings) {
     out_.push_back(source_.at(plan_->exprs[w.expr].place, w.message, w.hint, Severity::warning));
   }
   if (errors_ > 0) return nullptr;
-  const auto undone = std::any_of(plan_->nodes.begin(), plan_->nodes.end(), [](const plan::Node& n) { return n.compensation != k_none; });
+  const auto undone = std::any_of(plan_->nodes.begin(), plan_->nodes.end(),
+                                  [](const plan::Node& n) { return n.compensation != k_none; });
   for (const plan::Node& n : plan_->nodes) {
-    if (n.pivot && !undone) out_.push_back(source_.at(n.place, "`pivot` has no effect: no step has a compensation", {}, Severity::warning));
+    if (n.pivot && !undone)
+      out_.push_back(source_.at(n.place, "`pivot` has no effect: no step has a compensation", {}, Severity::warning));
   }
   return plan_;
 }
 
-Loaded load_native(std::string_view text, std::string_view file_name, const LoadLimits& limits, const KnownActivities& known) {
+Loaded load_native(std::string_view text, std::string_view file_name, const LoadLimits& limits,
+                   const KnownActivities& known) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   Loaded loaded;
   const SourceText source(text.substr(0, limits.file_bytes + 1), file_name);

@@ -26,9 +26,10 @@ class NativeLoader;
 // they had been spelled so, so that one slip gives one message.
 class Members {
  public:
-  Members(NativeLoader& loader, const YamlNode& node, std::string_view what, std::initializer_list<std::string_view> names);
+  Members(NativeLoader& loader, const YamlNode& node, std::string_view what,
+          std::initializer_list<std::string_view> names);
   const YamlNode* get(std::string_view name) const;
-  bool valid() const { return valid_; }   // it was a mapping
+  bool valid() const { return valid_; }  // it was a mapping
 
  private:
   std::vector<std::pair<std::string_view, const YamlNode*>> members_;
@@ -39,14 +40,14 @@ class Members {
 struct Item {
   const YamlNode* node = nullptr;
   std::array<const YamlNode*, k_fields> key{}, value{};
-  bool slipped = false;          // had an unknown field: what it lacks may be what was meant
+  bool slipped = false;  // had an unknown field: what it lacks may be what was meant
   const YamlNode* operator[](Field f) const { return value[static_cast<std::size_t>(f)]; }
   const YamlNode& key_of(Field f) const { return *key[static_cast<std::size_t>(f)]; }
 };
 
 // What a block hands down to the steps in it.
 struct Inherited {
-  std::shared_ptr<const plan::Retry> retry;   // never null
+  std::shared_ptr<const plan::Retry> retry;  // never null
   plan::Timeouts timeouts;
   plan::Priority priority = plan::Priority::normal;
   std::string queue;
@@ -55,10 +56,10 @@ struct Inherited {
 // What surrounds the step being read.
 struct Around {
   NodeId parent = k_none;
-  std::string_view made_up;               // its name when the file gives none
+  std::string_view made_up;  // its name when the file gives none
   const Inherited* inherited = nullptr;
   bool compensation = false;
-  std::string_view same_tool = {};        // in a compensation: the tool of the step it undoes
+  std::string_view same_tool = {};  // in a compensation: the tool of the step it undoes
 };
 
 class NativeLoader {
@@ -71,14 +72,22 @@ class NativeLoader {
  private:
   friend class Members;
   using Severity = Diagnostic::Severity;
-  enum class Braces : std::uint8_t { literal, names };   // {name} in a text
-  struct Site { const YamlNode* scalar = nullptr; std::size_t offset = 0; std::string placeholder; bool exact = true; };
+  enum class Braces : std::uint8_t { literal, names };  // {name} in a text
+  struct Site {
+    const YamlNode* scalar = nullptr;
+    std::size_t offset = 0;
+    std::string placeholder;
+    bool exact = true;
+  };
 
   // ---- messages (native.cc)
-  void error(const YamlNode& at, std::string message, std::string hint = {}) { error(at.place, std::move(message), std::move(hint)); }
+  void error(const YamlNode& at, std::string message, std::string hint = {}) {
+    error(at.place, std::move(message), std::move(hint));
+  }
   void error(Place at, std::string message, std::string hint = {});
   void warn(const YamlNode& at, std::string message, std::string hint = {});
-  std::string did_you_mean(std::string_view name, const std::vector<std::string_view>& candidates, std::string_view otherwise = {});
+  std::string did_you_mean(std::string_view name, const std::vector<std::string_view>& candidates,
+                           std::string_view otherwise = {});
 
   // ---- scalars (native_scalars.cc)
   std::optional<std::string> text(const YamlNode& node, std::string_view what);
@@ -87,7 +96,8 @@ class NativeLoader {
   std::optional<double> real(const YamlNode& node, std::string_view what, double low);
   std::optional<DurationMs> duration(const YamlNode& node, std::string_view what);
   std::vector<const YamlNode*> name_list(const YamlNode& node, std::string_view what);
-  std::optional<std::size_t> choice(const YamlNode& node, std::string_view what, std::initializer_list<std::string_view> choices);
+  std::optional<std::size_t> choice(const YamlNode& node, std::string_view what,
+                                    std::initializer_list<std::string_view> choices);
   Value value(const YamlNode& node);
   Value schema(const YamlNode& node, std::string_view what);
 
@@ -150,10 +160,12 @@ class NativeLoader {
   void call_body(NodeId id, const Item& item);
   void tool_body(NodeId id, const Item& item, const Around& around);
   void script_body(NodeId id, const Item& item);
-  void script_arguments(NodeId id, const Item& item, const std::optional<Members>& inside, std::vector<std::pair<std::string, Template>>& pairs);
+  void script_arguments(NodeId id, const Item& item, const std::optional<Members>& inside,
+                        std::vector<std::pair<std::string, Template>>& pairs);
   void agent_body(NodeId id, const Item& item);
   Template arguments(NodeId id, const Item& item, Braces braces);
-  void check_arguments(const Item& item, const YamlNode& at, std::string_view type, const ActivityType& known, const Template& with);
+  void check_arguments(const Item& item, const YamlNode& at, std::string_view type, const ActivityType& known,
+                       const Template& with);
   void block_body(NodeId id, const Item& item, const Inherited& own);
   void conditional_body(NodeId id, const Item& item, const Inherited& own);
   void switch_body(NodeId id, const Item& item, const Inherited& own);
@@ -175,13 +187,13 @@ class NativeLoader {
   const KnownActivities& known_;
   std::vector<Diagnostic>& out_;
   std::shared_ptr<plan::Plan> plan_ = std::make_shared<plan::Plan>();
-  std::vector<Site> sites_;                  // by ExprId
-  std::vector<std::string> variables_;       // of the expressions being read
+  std::vector<Site> sites_;             // by ExprId
+  std::vector<std::string> variables_;  // of the expressions being read
   Inherited defaults_{shared({}), {}, plan::Priority::normal, {}};
   std::size_t steps_ = 0;
   std::size_t errors_ = 0, searches_ = 0;
-  bool order_known_ = true;                  // no mistake that hides which step comes after which
-  bool stopped_ = false;                     // too many steps: no more are read
+  bool order_known_ = true;  // no mistake that hides which step comes after which
+  bool stopped_ = false;     // too many steps: no more are read
 };
 
 // The offset of the `}` that ends the expression that begins at `start`, or npos: strings, nesting and comments of jq

@@ -15,7 +15,8 @@ Template constant(std::string_view text) {
 }
 
 Template object_of(Pairs pairs) {
-  const bool fixed = std::all_of(pairs.begin(), pairs.end(), [](const auto& p) { return p.second.type == Template::Type::constant; });
+  const bool fixed =
+      std::all_of(pairs.begin(), pairs.end(), [](const auto& p) { return p.second.type == Template::Type::constant; });
   Template t;
   if (fixed) {
     std::vector<Value::Member> members;
@@ -39,13 +40,15 @@ const Template* constant_member(const Template& t, std::string_view key, Templat
     scratch.constant = *v;
     return &scratch;
   }
-  for (std::size_t i = 0; i < t.keys.size(); ++i) if (t.keys[i] == key) return &t.parts[i];
+  for (std::size_t i = 0; i < t.keys.size(); ++i)
+    if (t.keys[i] == key) return &t.parts[i];
   return nullptr;
 }
 
 std::vector<std::string_view> member_names(const Template& t) {
   std::vector<std::string_view> names;
-  if (t.type == Template::Type::constant) for (const auto& [key, v] : t.constant.members()) names.push_back(key.as_string());
+  if (t.type == Template::Type::constant)
+    for (const auto& [key, v] : t.constant.members()) names.push_back(key.as_string());
   else names.assign(t.keys.begin(), t.keys.end());
   return names;
 }
@@ -63,7 +66,8 @@ const YamlNode* NativeLoader::need(const Item& item, Field field) {
 Template NativeLoader::arguments(NodeId id, const Item& item, Braces braces) {
   const YamlNode* with = item[Field::with];
   const YamlNode* inputs = item[Field::inputs];
-  if (with != nullptr && inputs != nullptr) error(item.key_of(Field::inputs), "`inputs` is the same as `with`: write one of them");
+  if (with != nullptr && inputs != nullptr)
+    error(item.key_of(Field::inputs), "`inputs` is the same as `with`: write one of them");
   const YamlNode* node = with != nullptr ? with : inputs;
   if (node == nullptr || (node->type == YamlNode::Type::scalar && scalar_value(*node).is_null())) {
     Template t;
@@ -93,8 +97,9 @@ Template NativeLoader::arguments(NodeId id, const Item& item, Braces braces) {
 
 void NativeLoader::check_arguments(const Item& item, const YamlNode& at_node, std::string_view type,
                                    const ActivityType& known, const Template& with) {
-  const bool object = with.type == Template::Type::object || (with.type == Template::Type::constant && with.constant.is_object());
-  if (!object || item.slipped) return;   // an expression, or a mistake that was told
+  const bool object =
+      with.type == Template::Type::object || (with.type == Template::Type::constant && with.constant.is_object());
+  if (!object || item.slipped) return;  // an expression, or a mistake that was told
   const YamlNode* written = item[Field::with] != nullptr ? item[Field::with] : item[Field::inputs];
   const std::vector<std::string_view> present = member_names(with);
   std::vector<std::string_view> all(known.required.begin(), known.required.end());
@@ -103,7 +108,8 @@ void NativeLoader::check_arguments(const Item& item, const YamlNode& at_node, st
     if (known.any_arguments || std::find(all.begin(), all.end(), name) != all.end()) continue;
     const YamlNode* where = written != nullptr ? written : &at_node;
     if (written != nullptr && written->type == YamlNode::Type::mapping) {
-      for (std::size_t i = 0; i < tree_.size(*written); ++i) if (tree_.key(*written, i).text == name) where = &tree_.key(*written, i);
+      for (std::size_t i = 0; i < tree_.size(*written); ++i)
+        if (tree_.key(*written, i).text == name) where = &tree_.key(*written, i);
     }
     std::string list;
     for (const std::string_view a : all) list.append(list.empty() ? "it takes " : ", ").append(a);
@@ -141,7 +147,9 @@ void NativeLoader::call_body(NodeId id, const Item& item) {
       const Template* argv = constant_member(with, "argv", scratch);
       const bool is_text = argv != nullptr && (argv->type == Template::Type::text ||
                                                (argv->type == Template::Type::constant && !argv->constant.is_array()));
-      if (is_text) error(*call, "`argv` takes a list: program and arguments, one item each", "there is no shell in between; for a shell line write `script:`");
+      if (is_text)
+        error(*call, "`argv` takes a list: program and arguments, one item each",
+              "there is no shell in between; for a shell line write `script:`");
     }
   }
   at(id).activity->with = std::move(with);
@@ -165,7 +173,9 @@ void NativeLoader::tool_body(NodeId id, const Item& item, const Around& around) 
 void NativeLoader::script_arguments(NodeId id, const Item& item, const std::optional<Members>& inside,
                                     std::vector<std::pair<std::string, Template>>& pairs) {
   std::optional<Members> beside;
-  if (item[Field::with] != nullptr) beside.emplace(*this, *item[Field::with], "with", std::initializer_list<std::string_view>{"args", "stdin", "env", "cwd", "ok_codes", "parse"});
+  if (item[Field::with] != nullptr)
+    beside.emplace(*this, *item[Field::with], "with",
+                   std::initializer_list<std::string_view>{"args", "stdin", "env", "cwd", "ok_codes", "parse"});
   for (const char* name : {"args", "stdin", "env", "cwd", "ok_codes", "parse"}) {
     const YamlNode* in = inside ? inside->get(name) : nullptr;
     const YamlNode* by = beside ? beside->get(name) : nullptr;
@@ -198,7 +208,8 @@ void NativeLoader::script_body(NodeId id, const Item& item) {
   if (const YamlNode* n = m.get("source"); n != nullptr) {
     const std::string source = text(*n, "source").value_or("");
     if (source.find("${{") == std::string::npos && source.find("${ .") != std::string::npos) {
-      warn(*n, "the source of a script is literal text: `${ … }` in it is not evaluated", "hand values over by `env` or `stdin`");
+      warn(*n, "the source of a script is literal text: `${ … }` in it is not evaluated",
+           "hand values over by `env` or `stdin`");
     }
     pairs.emplace_back("source", constant(source));
   } else {
@@ -213,7 +224,8 @@ void NativeLoader::agent_body(NodeId id, const Item& item) {
   at(id).activity = std::make_unique<plan::ActivitySpec>();
   at(id).activity->type = "agent_task";
   Pairs pairs;
-  if (const YamlNode* n = need(item, Field::agent_role); n != nullptr) pairs.emplace_back("agent_role", text_member(n, "agent_role", id));
+  if (const YamlNode* n = need(item, Field::agent_role); n != nullptr)
+    pairs.emplace_back("agent_role", text_member(n, "agent_role", id));
   if (const YamlNode* n = need(item, Field::task); n != nullptr) {
     if (n->type != YamlNode::Type::scalar) error(*n, "`task` takes a text");
     else pairs.emplace_back("task", make_template(*n, id, Braces::names));

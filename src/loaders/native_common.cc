@@ -9,8 +9,13 @@ namespace perdure::loaders {
 namespace {
 
 plan::Retry to_plan(const policy::RetryPolicy& p) {
-  return {p.initial_ms, p.factor, p.max_interval_ms, p.max_attempts, static_cast<plan::BackoffKind>(p.backoff),
-          static_cast<plan::JitterKind>(p.jitter), p.non_retryable};
+  return {p.initial_ms,
+          p.factor,
+          p.max_interval_ms,
+          p.max_attempts,
+          static_cast<plan::BackoffKind>(p.backoff),
+          static_cast<plan::JitterKind>(p.jitter),
+          p.non_retryable};
 }
 static_assert(static_cast<int>(policy::Backoff::fixed) == static_cast<int>(plan::BackoffKind::fixed));
 static_assert(static_cast<int>(policy::Jitter::full) == static_cast<int>(plan::JitterKind::full));
@@ -32,7 +37,8 @@ std::shared_ptr<const plan::Retry> NativeLoader::shared(std::optional<plan::Retr
 std::optional<plan::Retry> NativeLoader::retry(const YamlNode& node) {
   if (node.type == YamlNode::Type::scalar) {
     if (scalar_value(node).is_number()) {
-      error(node, "`retry` takes a preset's name or a policy", "did you mean `{max_attempts: " + std::string(node.text.substr(0, 20)) + "}`?");
+      error(node, "`retry` takes a preset's name or a policy",
+            "did you mean `{max_attempts: " + std::string(node.text.substr(0, 20)) + "}`?");
       return std::nullopt;
     }
     if (auto preset = policy::preset(node.text)) return to_plan(*preset);
@@ -43,15 +49,19 @@ std::optional<plan::Retry> NativeLoader::retry(const YamlNode& node) {
           did_you_mean(node.text, {names.begin(), names.end()}, "presets are " + list));
     return std::nullopt;
   }
-  const Members m(*this, node, "retry", {"initial", "factor", "max_interval", "max_attempts", "jitter", "non_retryable", "preset"});
+  const Members m(*this, node, "retry",
+                  {"initial", "factor", "max_interval", "max_attempts", "jitter", "non_retryable", "preset"});
   if (!m.valid()) return std::nullopt;
   plan::Retry r = to_plan(policy::preset("default").value_or(policy::RetryPolicy{}));
-  if (const YamlNode* n = m.get("preset"); n != nullptr) if (auto base = retry(*n)) r = std::move(*base);
+  if (const YamlNode* n = m.get("preset"); n != nullptr)
+    if (auto base = retry(*n)) r = std::move(*base);
   if (const YamlNode* n = m.get("initial"); n != nullptr) r.initial_ms = duration(*n, "initial").value_or(r.initial_ms);
   if (const YamlNode* n = m.get("factor"); n != nullptr) r.factor = real(*n, "factor", 1).value_or(r.factor);
-  if (const YamlNode* n = m.get("max_interval"); n != nullptr) r.max_interval_ms = duration(*n, "max_interval").value_or(r.max_interval_ms);
+  if (const YamlNode* n = m.get("max_interval"); n != nullptr)
+    r.max_interval_ms = duration(*n, "max_interval").value_or(r.max_interval_ms);
   if (const YamlNode* n = m.get("max_attempts"); n != nullptr) {
-    r.max_attempts = static_cast<std::uint32_t>(integer(*n, "max_attempts", 0, k_attempts_max).value_or(r.max_attempts));
+    r.max_attempts =
+        static_cast<std::uint32_t>(integer(*n, "max_attempts", 0, k_attempts_max).value_or(r.max_attempts));
   }
   if (const YamlNode* n = m.get("jitter"); n != nullptr) {
     if (const auto c = choice(*n, "jitter", {"none", "equal", "full"})) r.jitter = static_cast<plan::JitterKind>(*c);
@@ -64,21 +74,26 @@ std::optional<plan::Retry> NativeLoader::retry(const YamlNode& node) {
 }
 
 std::optional<plan::Retry> NativeLoader::retry_policy(const YamlNode& node) {
-  const Members m(*this, node, "retry_policy", {"max_retries", "backoff", "initial_delay", "max_delay", "jitter", "non_retryable"});
+  const Members m(*this, node, "retry_policy",
+                  {"max_retries", "backoff", "initial_delay", "max_delay", "jitter", "non_retryable"});
   if (!m.valid()) return std::nullopt;
   plan::Retry r = to_plan(policy::preset("default").value_or(policy::RetryPolicy{}));
   if (const YamlNode* n = m.get("max_retries"); n != nullptr) {
     r.max_attempts = static_cast<std::uint32_t>(integer(*n, "max_retries", 0, k_attempts_max).value_or(2)) + 1;
   }
   if (const YamlNode* n = m.get("backoff"); n != nullptr) {
-    if (const auto c = choice(*n, "backoff", {"exponential", "linear", "fixed"})) r.backoff = static_cast<plan::BackoffKind>(*c);
+    if (const auto c = choice(*n, "backoff", {"exponential", "linear", "fixed"}))
+      r.backoff = static_cast<plan::BackoffKind>(*c);
   }
-  if (const YamlNode* n = m.get("initial_delay"); n != nullptr) r.initial_ms = duration(*n, "initial_delay").value_or(r.initial_ms);
-  if (const YamlNode* n = m.get("max_delay"); n != nullptr) r.max_interval_ms = duration(*n, "max_delay").value_or(r.max_interval_ms);
+  if (const YamlNode* n = m.get("initial_delay"); n != nullptr)
+    r.initial_ms = duration(*n, "initial_delay").value_or(r.initial_ms);
+  if (const YamlNode* n = m.get("max_delay"); n != nullptr)
+    r.max_interval_ms = duration(*n, "max_delay").value_or(r.max_interval_ms);
   if (const YamlNode* n = m.get("jitter"); n != nullptr) {
     const Value v = n->type == YamlNode::Type::scalar ? scalar_value(*n) : Value();
     if (v.is_bool()) r.jitter = v.as_bool() ? plan::JitterKind::full : plan::JitterKind::none;
-    else if (const auto c = choice(*n, "jitter", {"none", "equal", "full"})) r.jitter = static_cast<plan::JitterKind>(*c);
+    else if (const auto c = choice(*n, "jitter", {"none", "equal", "full"}))
+      r.jitter = static_cast<plan::JitterKind>(*c);
   }
   if (const YamlNode* n = m.get("non_retryable"); n != nullptr) {
     for (const YamlNode* type : name_list(*n, "non_retryable")) r.non_retryable.emplace_back(type->text);
@@ -113,7 +128,8 @@ plan::RateLimit NativeLoader::rate_limit(const YamlNode& node) {
     std::string unit(form.substr(slash + 1));
     if (!unit.empty() && (unit[0] < '0' || unit[0] > '9')) unit.insert(unit.begin(), '1');
     const auto per = parse_duration(unit);
-    if (problem == std::errc() && end == number.data() + number.size() && per && *per > 0 && count > 0 && count <= 1e9) {
+    if (problem == std::errc() && end == number.data() + number.size() && per && *per > 0 && count > 0 &&
+        count <= 1e9) {
       return {count * 1000.0 / static_cast<double>(*per)};
     }
   }
@@ -148,8 +164,10 @@ void NativeLoader::breaker(NodeId id, const YamlNode& node, const Inherited& own
   }
   const Members m(*this, node, "breaker", {"service", "failures", "open_for", "successes", "fallback"});
   if (const YamlNode* n = m.get("service"); n != nullptr) b.service = text(*n, "service").value_or("");
-  if (const YamlNode* n = m.get("failures"); n != nullptr) b.failures = static_cast<std::uint32_t>(integer(*n, "failures", 1, 1'000'000).value_or(5));
-  if (const YamlNode* n = m.get("successes"); n != nullptr) b.successes = static_cast<std::uint32_t>(integer(*n, "successes", 1, 1'000'000).value_or(2));
+  if (const YamlNode* n = m.get("failures"); n != nullptr)
+    b.failures = static_cast<std::uint32_t>(integer(*n, "failures", 1, 1'000'000).value_or(5));
+  if (const YamlNode* n = m.get("successes"); n != nullptr)
+    b.successes = static_cast<std::uint32_t>(integer(*n, "successes", 1, 1'000'000).value_or(2));
   if (const YamlNode* n = m.get("open_for"); n != nullptr) b.open_for_ms = duration(*n, "open_for").value_or(60'000);
   if (const YamlNode* n = m.get("fallback"); n != nullptr) b.fallback = body(*n, id, "breaker_fallback", own);
   at(id).breaker = std::move(made);
@@ -157,7 +175,8 @@ void NativeLoader::breaker(NodeId id, const YamlNode& node, const Inherited& own
 
 void NativeLoader::naming(NodeId id, const Item& item) {
   plan::Node& node = at(id);
-  if (item[Field::id] != nullptr && item[Field::name] != nullptr) node.summary = text(*item[Field::name], "name").value_or("");
+  if (item[Field::id] != nullptr && item[Field::name] != nullptr)
+    node.summary = text(*item[Field::name], "name").value_or("");
   for (const Field f : {Field::description, Field::summary}) {
     if (item[f] != nullptr) node.summary = text(*item[f], info(f).name).value_or("");
   }
@@ -175,14 +194,17 @@ void NativeLoader::running(NodeId id, const Item& item, StepKind kind, const Aro
   const bool branches = kind == StepKind::conditional;
   if (item[Field::when] != nullptr) at(id).when = condition(*item[Field::when], "when", id);
   if (item[Field::condition] != nullptr && !branches) {
-    if (item[Field::when] != nullptr) error(item.key_of(Field::condition), "`condition` is the same as `when` here: write one of them");
+    if (item[Field::when] != nullptr)
+      error(item.key_of(Field::condition), "`condition` is the same as `when` here: write one of them");
     else at(id).when = condition(*item[Field::condition], "condition", id);
   }
   if (item[Field::foreach] != nullptr) at(id).foreach = array_expression(*item[Field::foreach], "foreach", id);
   if (item[Field::parallel] != nullptr) {
-    at(id).foreach_parallel = static_cast<std::uint32_t>(integer(*item[Field::parallel], "parallel", 1, 1'000'000).value_or(1));
+    at(id).foreach_parallel =
+        static_cast<std::uint32_t>(integer(*item[Field::parallel], "parallel", 1, 1'000'000).value_or(1));
     if (item[Field::foreach] == nullptr && !item.slipped) {
-      error(item.key_of(Field::parallel), "`parallel` is how many items of a `foreach` run at once", "steps side by side are `type: parallel`");
+      error(item.key_of(Field::parallel), "`parallel` is how many items of a `foreach` run at once",
+            "steps side by side are `type: parallel`");
     }
   }
   if (item[Field::retry] != nullptr && item[Field::retry_policy] != nullptr) {
@@ -194,7 +216,8 @@ void NativeLoader::running(NodeId id, const Item& item, StepKind kind, const Aro
   if (item[Field::timeout] != nullptr) at(id).timeouts = timeout(*item[Field::timeout]);
   else if (activity) at(id).timeouts = own.timeouts;
   if (item[Field::priority] != nullptr) {
-    if (const auto c = choice(*item[Field::priority], "priority", {"low", "normal", "high", "critical"})) own.priority = static_cast<plan::Priority>(*c);
+    if (const auto c = choice(*item[Field::priority], "priority", {"low", "normal", "high", "critical"}))
+      own.priority = static_cast<plan::Priority>(*c);
   }
   if (item[Field::queue] != nullptr) own.queue = text(*item[Field::queue], "queue").value_or("");
   if (activity || item[Field::priority] != nullptr) at(id).priority = own.priority;
@@ -224,7 +247,8 @@ void NativeLoader::guarding(NodeId id, const Item& item, const Inherited& own) {
   const YamlNode* on_error = item[Field::on_error];
   if (on_error == nullptr) return;
   if (on_error->type == YamlNode::Type::scalar) {
-    if (const auto c = choice(*on_error, "on_error", {"fail", "continue"})) at(id).on_error = *c == 0 ? plan::OnError::fail : plan::OnError::proceed;
+    if (const auto c = choice(*on_error, "on_error", {"fail", "continue"}))
+      at(id).on_error = *c == 0 ? plan::OnError::fail : plan::OnError::proceed;
     return;
   }
   const Members m(*this, *on_error, "on_error", {"fallback"});
@@ -248,7 +272,8 @@ void NativeLoader::undoing(NodeId id, const Item& item, const Inherited& own) {
   if (undo->type == YamlNode::Type::scalar) {
     const auto action = text(*undo, "compensation");
     if (action && tool.empty()) {
-      error(*undo, "only a `tool` step's compensation is the name of an action", "write what to call: {call: http, with: {…}}");
+      error(*undo, "only a `tool` step's compensation is the name of an action",
+            "write what to call: {call: http, with: {…}}");
     } else if (action) {
       made = add(*undo, "compensation", true, id);
       plan::Node& node = at(made);
@@ -275,7 +300,7 @@ void NativeLoader::undoing(NodeId id, const Item& item, const Inherited& own) {
     around.compensation = true;
     around.same_tool = tool;
     made = step(*undo, around);
-    if (made != k_none) at(made).kind = plan::Kind::activity;   // also after a mistake, which was told
+    if (made != k_none) at(made).kind = plan::Kind::activity;  // also after a mistake, which was told
   }
   at(id).compensation = made;
   variables_ = outer;

@@ -44,7 +44,8 @@ void NativeLoader::kind_body(NodeId id, const Item& item, StepKind kind, const A
 void NativeLoader::block_body(NodeId id, const Item& item, const Inherited& own) {
   const YamlNode* steps = item[Field::steps];
   const YamlNode* activities = item[Field::activities];
-  if (steps != nullptr && activities != nullptr) error(item.key_of(Field::activities), "`activities` is the same as `steps`: write one of them");
+  if (steps != nullptr && activities != nullptr)
+    error(item.key_of(Field::activities), "`activities` is the same as `steps`: write one of them");
   const YamlNode* list = steps != nullptr ? steps : activities;
   const YamlNode* type = item[Field::type];
   const bool parallel = type != nullptr && type->text == "parallel";
@@ -73,7 +74,8 @@ void NativeLoader::conditional_body(NodeId id, const Item& item, const Inherited
   const Around around{id, {}, &own};
   NodeId branches[2] = {k_none, k_none};
   if (then != nullptr) branches[0] = block(*then, around, "then", Kind::sequential, item.key_of(Field::then).place);
-  if (otherwise != nullptr) branches[1] = block(*otherwise, around, "else", Kind::sequential, item.key_of(Field::else_).place);
+  if (otherwise != nullptr)
+    branches[1] = block(*otherwise, around, "else", Kind::sequential, item.key_of(Field::else_).place);
   at(id).children = {branches[0], branches[1]};
 }
 
@@ -98,7 +100,8 @@ void NativeLoader::switch_body(NodeId id, const Item& item, const Inherited& own
     if ((when == nullptr) == (fallback == nullptr)) error(one, "a case has `when`, or `default: true`");
     const std::string name = fallback != nullptr ? "default" : "case" + std::to_string(i + 1);
     const Around around{id, {}, &own};
-    if (const YamlNode* steps = m.get("steps"); steps != nullptr) made.body = block(*steps, around, name, Kind::sequential, one.place);
+    if (const YamlNode* steps = m.get("steps"); steps != nullptr)
+      made.body = block(*steps, around, name, Kind::sequential, one.place);
     else error(one, "the case lacks `steps`");
     if (made.body != k_none) at(id).cases.push_back(made);
   }
@@ -135,15 +138,19 @@ void NativeLoader::wait_body(NodeId id, const Item& item) {
   auto wait = std::make_unique<plan::WaitSpec>();
   const YamlNode* span = item[Field::wait];
   const YamlNode* until = item[Field::wait_until];
-  if (span != nullptr && until != nullptr) error(item.key_of(Field::wait_until), "`wait` and `wait_until` exclude each other");
+  if (span != nullptr && until != nullptr)
+    error(item.key_of(Field::wait_until), "`wait` and `wait_until` exclude each other");
   if (span == nullptr && until == nullptr) need(item, Field::wait);
   if (span != nullptr) {
     wait->duration = text_member(span, "wait", id);
-    if (wait->duration.type == Template::Type::constant && span->type == YamlNode::Type::scalar) duration(*span, "wait");
+    if (wait->duration.type == Template::Type::constant && span->type == YamlNode::Type::scalar)
+      duration(*span, "wait");
   } else if (until != nullptr) {
     wait->until = text_member(until, "wait_until", id);
-    if (wait->until.type == Template::Type::constant && until->type == YamlNode::Type::scalar && !parse_timestamp(until->text)) {
-      error(*until, "`" + std::string(until->text.substr(0, 60)) + "` is not a point in time", "write it like 2026-01-31T09:00:00Z");
+    if (wait->until.type == Template::Type::constant && until->type == YamlNode::Type::scalar &&
+        !parse_timestamp(until->text)) {
+      error(*until, "`" + std::string(until->text.substr(0, 60)) + "` is not a point in time",
+            "write it like 2026-01-31T09:00:00Z");
     }
   }
   at(id).wait = std::move(wait);
@@ -176,14 +183,16 @@ void NativeLoader::review_body(NodeId id, const Item& item) {
     review->reviewers = make_template(*n, id);
     Template& t = review->reviewers;
     if (t.type == Template::Type::constant && t.constant.is_string()) t.constant = Value::array({t.constant});
-    else if (t.type == Template::Type::object || (t.type == Template::Type::constant && !t.constant.is_array())) error(*n, "`reviewers` takes a list of names");
+    else if (t.type == Template::Type::object || (t.type == Template::Type::constant && !t.constant.is_array()))
+      error(*n, "`reviewers` takes a list of names");
   }
   if (const YamlNode* n = item[Field::quorum]; n != nullptr) {
     review->quorum = static_cast<std::uint32_t>(integer(*n, "quorum", 1, 1000).value_or(1));
     const YamlNode* who = item[Field::reviewers];
     if (who != nullptr && who->type == YamlNode::Type::sequence && review->quorum > tree_.size(*who)) {
       // Groups count as one name here, so this can only be a hint.
-      warn(*n, "the quorum is larger than the number of reviewers named", "if they are people, it can never be reached");
+      warn(*n, "the quorum is larger than the number of reviewers named",
+           "if they are people, it can never be reached");
     }
   }
   if (const YamlNode* n = item[Field::form]; n != nullptr) {
@@ -192,7 +201,8 @@ void NativeLoader::review_body(NodeId id, const Item& item) {
   }
   if (const YamlNode* n = item[Field::data]; n != nullptr) review->data = make_template(*n, id);
   if (const YamlNode* n = item[Field::on_timeout]; n != nullptr) {
-    if (const auto c = choice(*n, "on_timeout", {"reject", "approve", "escalate"})) review->on_timeout = static_cast<plan::ReviewTimeout>(*c);
+    if (const auto c = choice(*n, "on_timeout", {"reject", "approve", "escalate"}))
+      review->on_timeout = static_cast<plan::ReviewTimeout>(*c);
     if (review->on_timeout == plan::ReviewTimeout::escalate && item[Field::escalate_to] == nullptr && !item.slipped) {
       error(*n, "`on_timeout: escalate` needs `escalate_to`: whom to ask then");
     }
@@ -205,7 +215,8 @@ void NativeLoader::review_body(NodeId id, const Item& item) {
     Template& t = review->escalate_to;
     if (t.type == Template::Type::constant && t.constant.is_string()) t.constant = Value::array({t.constant});
   }
-  if (const YamlNode* n = item[Field::no_self_approval]; n != nullptr) review->no_self_approval = boolean(*n, "no_self_approval").value_or(false);
+  if (const YamlNode* n = item[Field::no_self_approval]; n != nullptr)
+    review->no_self_approval = boolean(*n, "no_self_approval").value_or(false);
   // The review's `timeout` is its deadline.
   DurationMs& beside = at(id).timeouts.start_to_close_ms;
   if (beside != 0) review->timeout_ms = beside;
@@ -242,7 +253,8 @@ void NativeLoader::subflow_body(NodeId id, const Item& item) {
         subflow->version = whole.substr(version + 1);
         t.constant = Value(whole.substr(0, version));
       }
-      if (whole.empty() || version == 0 || version + 1 == whole.size()) error(*node, "`subflow` takes NAME or NAME@VERSION");
+      if (whole.empty() || version == 0 || version + 1 == whole.size())
+        error(*node, "`subflow` takes NAME or NAME@VERSION");
     }
   }
   subflow->with = arguments(id, item, Braces::literal);

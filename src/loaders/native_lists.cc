@@ -12,7 +12,7 @@ struct NativeLoader::Listed {
   NodeId node = k_none;
   std::string_view name;
   Place place;
-  std::vector<const YamlNode*> links;   // depends_on or next_steps
+  std::vector<const YamlNode*> links;  // depends_on or next_steps
 };
 
 namespace {
@@ -65,7 +65,8 @@ NodeId NativeLoader::block(const YamlNode& list, const Around& around, std::stri
 void NativeLoader::fill_block(NodeId id, const YamlNode& list, Kind kind, const Inherited& inherited) {
   at(id).kind = kind;
   if (list.type != YamlNode::Type::sequence) {
-    error(list, "a list of steps is expected here", list.type == YamlNode::Type::mapping ? "begin each step with `- `" : "");
+    error(list, "a list of steps is expected here",
+          list.type == YamlNode::Type::mapping ? "begin each step with `- `" : "");
     return;
   }
   if (tree_.size(list) == 0) error(list, "the list of steps is empty");
@@ -80,8 +81,14 @@ void NativeLoader::fill_block(NodeId id, const YamlNode& list, Kind kind, const 
     listed.node = step(item, around);
     if (listed.node == k_none) continue;
     listed.place = item.place;
-    if (const YamlNode* n = tree_.find(item, "depends_on"); n != nullptr) { depends = n; listed.links = name_list(*n, "depends_on"); }
-    if (const YamlNode* n = tree_.find(item, "next_steps"); n != nullptr) { next = n; listed.links = name_list(*n, "next_steps"); }
+    if (const YamlNode* n = tree_.find(item, "depends_on"); n != nullptr) {
+      depends = n;
+      listed.links = name_list(*n, "depends_on");
+    }
+    if (const YamlNode* n = tree_.find(item, "next_steps"); n != nullptr) {
+      next = n;
+      listed.links = name_list(*n, "next_steps");
+    }
     const auto [first, fresh] = names.emplace(at(listed.node).name, item.place);
     if (!fresh) {
       order_known_ = false;
@@ -93,14 +100,16 @@ void NativeLoader::fill_block(NodeId id, const YamlNode& list, Kind kind, const 
   }
   at(id).children.shrink_to_fit();
   for (Listed& listed : items) listed.name = at(listed.node).name;
-  if (kind == Kind::dag) at(id).edges.resize(items.size());   // whatever mistake ends this early
+  if (kind == Kind::dag) at(id).edges.resize(items.size());  // whatever mistake ends this early
   if (depends != nullptr && next != nullptr) {
     order_known_ = false;
     error(*next, "a list uses either `depends_on` or `next_steps`, not both");
     return;
   }
   const bool ordered_by_items = depends != nullptr || next != nullptr;
-  if (kind == Kind::race && ordered_by_items) return error(depends != nullptr ? *depends : *next, "the steps of a race start together: they can't wait for each other");
+  if (kind == Kind::race && ordered_by_items)
+    return error(depends != nullptr ? *depends : *next,
+                 "the steps of a race start together: they can't wait for each other");
   if (next != nullptr && kind == Kind::dag) return error(*next, "`modules` are ordered by `depends_on`");
   if (depends != nullptr) at(id).kind = Kind::dag;
   if (next != nullptr) at(id).kind = Kind::graph;
@@ -122,7 +131,9 @@ void NativeLoader::connect(NodeId id, std::vector<Listed>& items, bool graph) {
     for (const YamlNode* link : items[i].links) {
       const auto found = by_name.find(link->text);
       if (found == by_name.end()) {
-        error(*link, "`" + std::string(field) + "` names `" + std::string(link->text.substr(0, 80)) + "`, which is no step of this list",
+        error(*link,
+              "`" + std::string(field) + "` names `" + std::string(link->text.substr(0, 80)) +
+                  "`, which is no step of this list",
               did_you_mean(link->text, names));
         order_known_ = false;
         continue;
@@ -137,14 +148,15 @@ void NativeLoader::connect(NodeId id, std::vector<Listed>& items, bool graph) {
     }
     const plan::Node& node = at(items[i].node);
     if (graph && node.kind == Kind::conditional && node.children.empty() && items[i].links.size() > 2) {
-      error(*items[i].links[2], "a conditional has at most two next steps: the first when it holds, the second when it does not");
+      error(*items[i].links[2],
+            "a conditional has at most two next steps: the first when it holds, the second when it does not");
     }
   }
   const std::size_t before = errors_;
   report_cycle(items, edges, graph);
   if (graph && errors_ == before && !items.empty()) report_unreached(items, edges);
   if (errors_ != before) order_known_ = false;
-  if (errors_ != before) edges.assign(items.size(), {});   // what is wrong was told; the rest can still be checked
+  if (errors_ != before) edges.assign(items.size(), {});  // what is wrong was told; the rest can still be checked
   for (auto& targets : edges) targets.shrink_to_fit();
   at(id).edges = std::move(edges);
 }
@@ -161,8 +173,9 @@ void NativeLoader::report_cycle(const std::vector<Listed>& items, const Edges& e
     path.append(path.empty() ? "" : " -> ").append(items[cycle[at_i]].name.substr(0, 80));
     if (i == k_cycle_shown_max && i < cycle.size() - 1) path.append(" -> …");
   }
-  error(items[*first].place, "these steps form a cycle: " + path,
-        graph ? "to repeat steps, write a loop (`while`, `until`, `times`)" : "one of them must not depend on the other");
+  error(
+      items[*first].place, "these steps form a cycle: " + path,
+      graph ? "to repeat steps, write a loop (`while`, `until`, `times`)" : "one of them must not depend on the other");
 }
 
 void NativeLoader::report_unreached(const std::vector<Listed>& items, const Edges& edges) {
@@ -173,7 +186,10 @@ void NativeLoader::report_unreached(const std::vector<Listed>& items, const Edge
     const std::uint32_t i = ready.back();
     ready.pop_back();
     for (const std::uint32_t target : edges[i]) {
-      if (!reached[target]) { reached[target] = true; ready.push_back(target); }
+      if (!reached[target]) {
+        reached[target] = true;
+        ready.push_back(target);
+      }
     }
   }
   for (std::size_t i = 0; i < items.size(); ++i) {

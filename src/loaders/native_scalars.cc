@@ -32,7 +32,8 @@ std::optional<bool> NativeLoader::boolean(const YamlNode& node, std::string_view
   if (node.type == YamlNode::Type::scalar) {
     if (const Value v = scalar_value(node); v.is_bool()) return v.as_bool();
     if (node.text == "yes" || node.text == "no" || node.text == "on" || node.text == "off") {
-      error(node, wants(what, "true or false", node), node.text == "yes" || node.text == "on" ? "did you mean `true`?" : "did you mean `false`?");
+      error(node, wants(what, "true or false", node),
+            node.text == "yes" || node.text == "on" ? "did you mean `true`?" : "did you mean `false`?");
       return std::nullopt;
     }
   }
@@ -40,7 +41,8 @@ std::optional<bool> NativeLoader::boolean(const YamlNode& node, std::string_view
   return std::nullopt;
 }
 
-std::optional<std::int64_t> NativeLoader::integer(const YamlNode& node, std::string_view what, std::int64_t low, std::int64_t high) {
+std::optional<std::int64_t> NativeLoader::integer(const YamlNode& node, std::string_view what, std::int64_t low,
+                                                  std::int64_t high) {
   const Value v = node.type == YamlNode::Type::scalar ? scalar_value(node) : Value();
   if (!v.is_integer()) {
     error(node, wants(what, "a whole number", node));
@@ -73,7 +75,8 @@ std::optional<DurationMs> NativeLoader::duration(const YamlNode& node, std::stri
     return std::nullopt;
   }
   if (scalar_value(node).is_number()) {
-    error(node, "`" + std::string(what) + "` is a number without a unit", "did you mean `" + std::string(node.text.substr(0, 20)) + "s`?");
+    error(node, "`" + std::string(what) + "` is a number without a unit",
+          "did you mean `" + std::string(node.text.substr(0, 20)) + "s`?");
     return std::nullopt;
   }
   const auto parsed = parse_duration(node.text);
@@ -102,7 +105,8 @@ std::optional<std::size_t> NativeLoader::choice(const YamlNode& node, std::strin
                                                 std::initializer_list<std::string_view> choices) {
   const std::vector<std::string_view> all(choices);
   if (node.type == YamlNode::Type::scalar) {
-    for (std::size_t i = 0; i < all.size(); ++i) if (node.text == all[i]) return i;
+    for (std::size_t i = 0; i < all.size(); ++i)
+      if (node.text == all[i]) return i;
   }
   std::string list;
   for (const std::string_view c : all) list.append(list.empty() ? "" : ", ").append(c);

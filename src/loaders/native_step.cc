@@ -9,8 +9,9 @@
 namespace perdure::loaders {
 namespace {
 
-constexpr std::string_view k_forbidden_in_compensation[] = {"foreach", "parallel", "on_error", "compensation", "pivot",
-                                                            "saga", "depends_on", "next_steps", "when", "condition", "outputs"};
+constexpr std::string_view k_forbidden_in_compensation[] = {"foreach", "parallel",  "on_error",   "compensation",
+                                                            "pivot",   "saga",      "depends_on", "next_steps",
+                                                            "when",    "condition", "outputs"};
 
 }  // namespace
 
@@ -53,7 +54,10 @@ Item NativeLoader::read_item(const YamlNode& node) {
   }
   for (const auto& [field, i] : meant) {
     const auto f = static_cast<std::size_t>(field);
-    if (item.value[f] == nullptr) { item.key[f] = &tree_.key(node, i); item.value[f] = &tree_.value(node, i); }
+    if (item.value[f] == nullptr) {
+      item.key[f] = &tree_.key(node, i);
+      item.value[f] = &tree_.value(node, i);
+    }
   }
   return item;
 }
@@ -70,10 +74,13 @@ std::optional<StepKind> NativeLoader::kind_of(const Item& item, const Around& ar
   // Words that say the kind only when nothing else does.
   if (written == 0 && item[Field::wait] != nullptr) written = kind_bit(StepKind::wait);
   if (written == 0 && item[Field::task] != nullptr) written = kind_bit(StepKind::agent_task);
-  if (written == 0 && (item[Field::steps] != nullptr || item[Field::activities] != nullptr)) written = kind_bit(StepKind::block);
+  if (written == 0 && (item[Field::steps] != nullptr || item[Field::activities] != nullptr))
+    written = kind_bit(StepKind::block);
 
   if (by[1] != nullptr) {
-    error(*by[1], "a step is of one kind: `" + std::string(by[0]->text) + "` and `" + std::string(by[1]->text) + "` exclude each other",
+    error(*by[1],
+          "a step is of one kind: `" + std::string(by[0]->text) + "` and `" + std::string(by[1]->text) +
+              "` exclude each other",
           "make two steps of it");
     return std::nullopt;
   }
@@ -88,16 +95,19 @@ std::optional<StepKind> NativeLoader::kind_of(const Item& item, const Around& ar
     }
     if (typed == 0) {
       const bool activity = known_.types.contains(*name);
-      error(*type, "there is no step type `" + name->substr(0, 80) + "`", activity ? "write `call: " + *name + "`" : did_you_mean(*name, all));
+      error(*type, "there is no step type `" + name->substr(0, 80) + "`",
+            activity ? "write `call: " + *name + "`" : did_you_mean(*name, all));
       if (written == 0) return std::nullopt;
     } else if (written != 0 && (written & typed) == 0) {
-      error(*type, "`type: " + *name + "` does not go with `" + (by[0] != nullptr ? std::string(by[0]->text) : std::string("steps")) + "`");
+      error(*type, "`type: " + *name + "` does not go with `" +
+                       (by[0] != nullptr ? std::string(by[0]->text) : std::string("steps")) + "`");
       return std::nullopt;
     }
   }
   if (written != 0) return static_cast<StepKind>(std::countr_zero(written));
   if (typed != 0 && std::popcount(typed) == 1) return static_cast<StepKind>(std::countr_zero(typed));
-  if (typed == 0 && item[Field::condition] != nullptr && item[Field::next_steps] != nullptr) return StepKind::conditional;
+  if (typed == 0 && item[Field::condition] != nullptr && item[Field::next_steps] != nullptr)
+    return StepKind::conditional;
   if (item.slipped) return std::nullopt;
   const std::string_view what = around.compensation ? "a compensation" : "the step";
   if (typed != 0 && (typed & kind_bit(StepKind::loop)) != 0) {
@@ -105,7 +115,8 @@ std::optional<StepKind> NativeLoader::kind_of(const Item& item, const Around& ar
   } else if (typed != 0) {
     error(*item.node, "a task needs `call`, `tool` or `script`");
   } else {
-    error(*item.node, std::string(what) + " does not say what to do", "give it `call`, `tool`, `script`, `steps`, `set`, `wait` or another kind");
+    error(*item.node, std::string(what) + " does not say what to do",
+          "give it `call`, `tool`, `script`, `steps`, `set`, `wait` or another kind");
   }
   return std::nullopt;
 }
@@ -118,9 +129,11 @@ void NativeLoader::refuse_strangers(const Item& item, StepKind kind, const Aroun
     if ((f.kinds & kind_bit(kind)) == 0) {
       std::string whose;
       for (unsigned k = 0; k < static_cast<unsigned>(StepKind::count_); ++k) {
-        if ((f.kinds & (1U << k)) != 0) whose.append(whose.empty() ? "" : ", ").append(describe(static_cast<StepKind>(k)));
+        if ((f.kinds & (1U << k)) != 0)
+          whose.append(whose.empty() ? "" : ", ").append(describe(static_cast<StepKind>(k)));
       }
-      error(key, "`" + std::string(f.name) + "` does not belong to " + std::string(describe(kind)), "it is for " + whose);
+      error(key, "`" + std::string(f.name) + "` does not belong to " + std::string(describe(kind)),
+            "it is for " + whose);
     } else if (around.compensation) {
       for (const std::string_view forbidden : k_forbidden_in_compensation) {
         if (f.name == forbidden) error(key, "a compensation can't have `" + std::string(f.name) + "`");

@@ -50,14 +50,20 @@ std::size_t expression_end(std::string_view text, std::size_t start) {
       else if (c == '\\' && i + 1 < text.size() && text[++i] == '(') open.push_back('(');
       continue;
     }
-    if (c == '"' || c == '{' || c == '[' || c == '(') { open.push_back(c); continue; }
+    if (c == '"' || c == '{' || c == '[' || c == '(') {
+      open.push_back(c);
+      continue;
+    }
     if (c == '#') {
       while (i + 1 < text.size() && text[i + 1] != '\n') ++i;
       continue;
     }
     if (c != '}' && c != ']' && c != ')') continue;
     const char opener = c == '}' ? '{' : c == ']' ? '[' : '(';
-    if (!open.empty() && open.back() == opener) { open.pop_back(); continue; }
+    if (!open.empty() && open.back() == opener) {
+      open.pop_back();
+      continue;
+    }
     if (c == '}') return i;  // the end, or a mistake in the expression that its compiler will tell
   }
   return std::string_view::npos;
@@ -81,7 +87,8 @@ ExprId NativeLoader::add_expression(const YamlNode& scalar, std::size_t offset, 
     return k_none;
   }
   if (plan_->exprs.size() >= limits_.expressions) {
-    if (!stopped_) error(place, "the file has more than " + std::to_string(limits_.expressions) + " expressions (the limit)");
+    if (!stopped_)
+      error(place, "the file has more than " + std::to_string(limits_.expressions) + " expressions (the limit)");
     stopped_ = true;
     return k_none;
   }
@@ -109,7 +116,9 @@ ExprId NativeLoader::condition(const YamlNode& node, std::string_view what, Node
                      content.find_first_not_of(k_space, end + 1) == std::string_view::npos;
   if (whole) return add_expression(node, first + 2, content.substr(first + 2, end - first - 2), owner);
   if (end == std::string_view::npos) error(place_in(source_, node, first), "`${` has no `}`");
-  else error(node, "`" + std::string(what) + "` takes one expression", "put all of it into one `${ … }`, or leave `${ }` away");
+  else
+    error(node, "`" + std::string(what) + "` takes one expression",
+          "put all of it into one `${ … }`, or leave `${ }` away");
   return k_none;
 }
 
@@ -147,9 +156,12 @@ std::string NativeLoader::as_source(const Template& t) const {
     case Template::Type::object:
       return "{" + joined(", ", [&](std::size_t i) { return quoted(t.keys[i]) + ": " + as_source(t.parts[i]); }) + "}";
     case Template::Type::text:
-      return "(" + joined(" + ", [&](std::size_t i) {
-        return "(" + as_source(t.parts[i]) + " | if type == \"string\" then . else tojson end)";
-      }) + ")";
+      return "(" +
+             joined(" + ",
+                    [&](std::size_t i) {
+                      return "(" + as_source(t.parts[i]) + " | if type == \"string\" then . else tojson end)";
+                    }) +
+             ")";
   }
   return "null";
 }
@@ -202,7 +214,11 @@ Template NativeLoader::text_template(const YamlNode& node, NodeId owner, Braces 
   };
   std::size_t i = 0;
   while (i < content.size()) {
-    if (content.substr(i).starts_with("$${")) { literal += "${"; i += 3; continue; }
+    if (content.substr(i).starts_with("$${")) {
+      literal += "${";
+      i += 3;
+      continue;
+    }
     if (content.substr(i).starts_with("${")) {
       const std::size_t end = expression_end(content, i + 2);
       if (end == std::string_view::npos) {
@@ -260,15 +276,23 @@ void NativeLoader::settle_placeholders() {
   std::sort(outputs.begin(), outputs.end());
   std::vector<std::string_view> inputs, context;
   const Value* properties = plan_->input_schema.find("properties");
-  if (properties != nullptr && properties->is_object()) for (const auto& [key, schema] : properties->members()) inputs.push_back(key.as_string());
+  if (properties != nullptr && properties->is_object())
+    for (const auto& [key, schema] : properties->members()) inputs.push_back(key.as_string());
   for (const auto& [key, v] : plan_->context.members()) context.push_back(key.as_string());
-  const auto has = [](const std::vector<std::string_view>& names, std::string_view n) { return std::find(names.begin(), names.end(), n) != names.end(); };
+  const auto has = [](const std::vector<std::string_view>& names, std::string_view n) {
+    return std::find(names.begin(), names.end(), n) != names.end();
+  };
   for (ExprId id = 0; id < plan_->exprs.size(); ++id) {
     const std::string& name = sites_[id].placeholder;
     if (name.empty()) continue;
     std::string source;
     const auto from = [&](std::string_view root) {
-      source.append(source.empty() ? "" : " // ").append(".").append(root).append("[").append(quoted(name)).append("]?");
+      source.append(source.empty() ? "" : " // ")
+          .append(".")
+          .append(root)
+          .append("[")
+          .append(quoted(name))
+          .append("]?");
     };
     if (std::binary_search(outputs.begin(), outputs.end(), std::string_view(name))) from("outputs");
     if (has(inputs, name) || properties == nullptr) from("input");

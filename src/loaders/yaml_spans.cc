@@ -32,7 +32,8 @@ YamlSpan::Kind kind_of(yaml_scalar_style_t style) {
 YamlSpan span(const yaml_mark_t& from, const yaml_mark_t& to, YamlSpan::Kind kind) {
   // A block scalar ends where the next line begins, maybe behind that line's indentation.
   const bool next_line = kind == YamlSpan::Kind::block && to.line > from.line;
-  return {static_cast<std::uint32_t>(from.line + 1), static_cast<std::uint32_t>(next_line ? to.line : to.line + 1), kind};
+  return {static_cast<std::uint32_t>(from.line + 1), static_cast<std::uint32_t>(next_line ? to.line : to.line + 1),
+          kind};
 }
 
 }  // namespace
@@ -42,7 +43,7 @@ std::optional<std::vector<YamlSpan>> read_spans(std::string_view text) {
   yaml_parser_set_encoding(&parser.raw, YAML_UTF8_ENCODING);
   yaml_parser_set_input_string(&parser.raw, reinterpret_cast<const unsigned char*>(text.data()), text.size());
   std::vector<YamlSpan> spans;
-  std::vector<std::pair<bool, yaml_mark_t>> open;   // flow?, begin
+  std::vector<std::pair<bool, yaml_mark_t>> open;  // flow?, begin
   for (;;) {
     Event event;
     if (yaml_parser_parse(&parser.raw, &event.raw) == 0 || open.size() > k_yaml_depth_max) return std::nullopt;
@@ -63,7 +64,8 @@ std::optional<std::vector<YamlSpan>> read_spans(std::string_view text) {
       case YAML_MAPPING_END_EVENT: {
         const auto [flow, begin] = open.back();
         open.pop_back();
-        if (flow && event.raw.end_mark.line > begin.line) spans.push_back(span(begin, event.raw.end_mark, YamlSpan::Kind::flow));
+        if (flow && event.raw.end_mark.line > begin.line)
+          spans.push_back(span(begin, event.raw.end_mark, YamlSpan::Kind::flow));
         break;
       }
       default: break;

@@ -8,7 +8,7 @@
 namespace perdure::loaders {
 
 struct YamlSpan {
-  std::uint32_t first_line = 0, last_line = 0;   // from 1
+  std::uint32_t first_line = 0, last_line = 0;  // from 1
   enum class Kind : std::uint8_t { flow, plain, quoted, block } kind = Kind::flow;
 };
 

@@ -90,9 +90,11 @@ class YamlReader {
       case YAML_ALIAS_EVENT: return alias(place, view(event.data.alias.anchor));
       case YAML_SCALAR_EVENT: return scalar(place, event);
       case YAML_SEQUENCE_START_EVENT:
-        return begin(Type::sequence, event.start_mark, view(event.data.sequence_start.anchor), view(event.data.sequence_start.tag));
+        return begin(Type::sequence, event.start_mark, view(event.data.sequence_start.anchor),
+                     view(event.data.sequence_start.tag));
       case YAML_MAPPING_START_EVENT:
-        return begin(Type::mapping, event.start_mark, view(event.data.mapping_start.anchor), view(event.data.mapping_start.tag));
+        return begin(Type::mapping, event.start_mark, view(event.data.mapping_start.anchor),
+                     view(event.data.mapping_start.tag));
       case YAML_SEQUENCE_END_EVENT:
       case YAML_MAPPING_END_EVENT: return end();
       default: return true;
@@ -128,7 +130,8 @@ class YamlReader {
 
   bool alias(Place place, std::string_view name) {
     const auto found = anchors_.find(name);
-    if (found == anchors_.end()) return stop(place, "no anchor `&" + std::string(name.substr(0, 80)) + "` before this alias");
+    if (found == anchors_.end())
+      return stop(place, "no anchor `&" + std::string(name.substr(0, 80)) + "` before this alias");
     const YamlNode* node = found->second;
     if (node->weight == 0) return stop(place, "this alias is inside of what it stands for");
     expanded_ += node->weight;
@@ -169,11 +172,26 @@ class YamlReader {
     const bool is_core = text.starts_with(k_core_tags);
     const std::string_view name = is_core ? text.substr(k_core_tags.size()) : text;
     if (node.type == Type::scalar) {
-      if (text == "!" || (is_core && name == "str")) { node.core = Core::string; return true; }
-      if (is_core && name == "int") { node.core = Core::integer; return true; }
-      if (is_core && name == "float") { node.core = Core::real; return true; }
-      if (is_core && name == "bool") { node.core = Core::boolean; return true; }
-      if (is_core && name == "null") { node.core = Core::null; return true; }
+      if (text == "!" || (is_core && name == "str")) {
+        node.core = Core::string;
+        return true;
+      }
+      if (is_core && name == "int") {
+        node.core = Core::integer;
+        return true;
+      }
+      if (is_core && name == "float") {
+        node.core = Core::real;
+        return true;
+      }
+      if (is_core && name == "bool") {
+        node.core = Core::boolean;
+        return true;
+      }
+      if (is_core && name == "null") {
+        node.core = Core::null;
+        return true;
+      }
     } else if (text == "!" || (is_core && name == (node.type == Type::mapping ? "map" : "seq"))) {
       return true;
     }
@@ -206,17 +224,25 @@ class YamlReader {
     std::vector<const YamlNode*> sources;
     std::vector<const YamlNode*> own;
     for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
-      if (!is_merge(*parts[i])) { own.push_back(parts[i]); own.push_back(parts[i + 1]); continue; }
+      if (!is_merge(*parts[i])) {
+        own.push_back(parts[i]);
+        own.push_back(parts[i + 1]);
+        continue;
+      }
       const YamlNode& value = *parts[i + 1];
       if (value.type == Type::mapping) sources.push_back(&value);
-      else if (value.type == Type::sequence) for (std::size_t k = 0; k < value.count; ++k) sources.push_back(&tree.item(value, k));
+      else if (value.type == Type::sequence)
+        for (std::size_t k = 0; k < value.count; ++k) sources.push_back(&tree.item(value, k));
       if (value.type == Type::scalar) note(value.place, "`<<` takes a mapping or a list of mappings");
     }
     if (sources.empty() && own.size() == parts.size()) return;
     std::unordered_map<std::string_view, bool> taken;
     for (std::size_t i = 0; i < own.size(); i += 2) taken.emplace(own[i]->text, true);
     for (const YamlNode* from : sources) {
-      if (from->type != Type::mapping) { note(from->place, "`<<` takes a mapping or a list of mappings"); continue; }
+      if (from->type != Type::mapping) {
+        note(from->place, "`<<` takes a mapping or a list of mappings");
+        continue;
+      }
       for (std::size_t k = 0; k < tree.size(*from); ++k) {
         if (!taken.emplace(tree.key(*from, k).text, true).second) continue;
         own.push_back(&tree.key(*from, k));
@@ -235,7 +261,10 @@ class YamlReader {
     if (parts.size() <= 2 * k_few_members) {
       for (std::size_t i = 2; i < parts.size(); i += 2) {
         for (std::size_t j = 0; j < i; j += 2) {
-          if (parts[i]->text == parts[j]->text) { twins(*parts[j], *parts[i]); break; }
+          if (parts[i]->text == parts[j]->text) {
+            twins(*parts[j], *parts[i]);
+            break;
+          }
         }
       }
       return;
@@ -264,15 +293,18 @@ class YamlReader {
     if (parser_.error == YAML_READER_ERROR) {
       const std::string_view before = source_.text().substr(0, parser_.problem_offset);
       const auto line = static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n') + 1);
-      const std::string_view in_line = before.substr(before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1);
-      const auto column = std::count_if(in_line.begin(), in_line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+      const std::string_view in_line =
+          before.substr(before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1);
+      const auto column = std::count_if(in_line.begin(), in_line.end(),
+                                        [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
       return stop({line, static_cast<std::uint32_t>(column + 1)}, "not valid text: " + problem,
                   "a workflow file is UTF-8 without control characters");
     }
     const Place place = place_of(parser_.problem_mark);
     std::string message = "not valid YAML: " + problem;
     if (parser_.context != nullptr && parser_.context_mark.line != parser_.problem_mark.line) {
-      message += ", " + std::string(parser_.context) + " that begins on line " + std::to_string(parser_.context_mark.line + 1);
+      message +=
+          ", " + std::string(parser_.context) + " that begins on line " + std::to_string(parser_.context_mark.line + 1);
     }
     return stop(place, std::move(message), syntax_hint(place, problem));
   }
@@ -283,8 +315,9 @@ class YamlReader {
     if (at < line.size() && line[at] == '\t') return "YAML is indented by spaces, not tabs";
     if (at < line.size() && (line[at] == '@' || line[at] == '`')) return "put the value in quotes";
     if (problem.find("mapping values are not allowed") != std::string::npos) {
-      return line.find("${") != std::string_view::npos ? "an expression that holds `: ` needs quotes around the whole value"
-                                                       : "a text that holds `: ` needs quotes; check the indentation, too";
+      return line.find("${") != std::string_view::npos
+                 ? "an expression that holds `: ` needs quotes around the whole value"
+                 : "a text that holds `: ` needs quotes; check the indentation, too";
     }
     if (problem.find("',' or '") != std::string::npos && line.find("${") != std::string_view::npos) {
       return "in { } and [ ] a value with `${ … }` needs quotes";
@@ -304,12 +337,14 @@ class YamlReader {
 
 const YamlNode* YamlTree::find(const YamlNode& n, std::string_view wanted) const {
   if (n.type != Type::mapping) return nullptr;
-  for (std::size_t i = 0; i < size(n); ++i) if (key(n, i).text == wanted) return &value(n, i);
+  for (std::size_t i = 0; i < size(n); ++i)
+    if (key(n, i).text == wanted) return &value(n, i);
   return nullptr;
 }
 
 std::size_t YamlTree::count_keys(std::string_view text) const {
-  return static_cast<std::size_t>(std::count_if(nodes_.begin(), nodes_.end(), [&](const YamlNode& n) { return n.text == text; }));
+  return static_cast<std::size_t>(
+      std::count_if(nodes_.begin(), nodes_.end(), [&](const YamlNode& n) { return n.text == text; }));
 }
 
 std::optional<YamlTree> read_yaml(const SourceText& source, const LoadLimits& limits, std::vector<Diagnostic>& out) {

@@ -22,13 +22,13 @@ struct YamlNode {
   Type type = Type::scalar;
   Style style = Style::plain;
   Core core = Core::resolve;
-  bool merged = false;              // mapping: has members that came by `<<`
-  std::uint16_t height = 0;         // 0 for a scalar
+  bool merged = false;       // mapping: has members that came by `<<`
+  std::uint16_t height = 0;  // 0 for a scalar
   Place place;
-  std::uint32_t index = 0;          // of its first character in the file
+  std::uint32_t index = 0;             // of its first character in the file
   std::uint32_t first = 0, count = 0;  // in YamlTree::links: items, or keys and values in turn
-  std::uint32_t weight = 1;         // nodes in it, aliases expanded
-  std::string_view text;            // of a scalar
+  std::uint32_t weight = 1;            // nodes in it, aliases expanded
+  std::string_view text;               // of a scalar
 };
 
 class YamlTree {
@@ -39,11 +39,11 @@ class YamlTree {
   const YamlNode& key(const YamlNode& n, std::size_t i) const { return *links_[n.first + 2 * i]; }
   const YamlNode& value(const YamlNode& n, std::size_t i) const { return *links_[n.first + 2 * i + 1]; }
   const YamlNode* find(const YamlNode& n, std::string_view key) const;
-  std::size_t count_keys(std::string_view text) const;   // scalars of that text: an estimate to reserve by
+  std::size_t count_keys(std::string_view text) const;  // scalars of that text: an estimate to reserve by
 
  private:
   friend class YamlReader;
-  std::deque<YamlNode> nodes_;      // the root is first; addresses are stable
+  std::deque<YamlNode> nodes_;  // the root is first; addresses are stable
   std::vector<const YamlNode*> links_;
   std::deque<std::string> texts_;
 };

@@ -10,7 +10,8 @@ namespace {
 
 bool digits(std::string_view text) {
   if (text.empty()) return false;
-  for (const char c : text) if (c < '0' || c > '9') return false;
+  for (const char c : text)
+    if (c < '0' || c > '9') return false;
   return true;
 }
 
@@ -38,9 +39,16 @@ std::optional<Value> number(std::string_view text) {
   if (digits(body)) return integer(body, 10, negative);
   // [0-9]* ( . [0-9]* )? ( [eE] [-+]? [0-9]+ )? with a digit before the exponent
   std::size_t at = 0, before = 0;
-  const auto run = [&] { const std::size_t start = at; while (at < body.size() && body[at] >= '0' && body[at] <= '9') ++at; return at - start; };
+  const auto run = [&] {
+    const std::size_t start = at;
+    while (at < body.size() && body[at] >= '0' && body[at] <= '9') ++at;
+    return at - start;
+  };
   before = run();
-  if (at < body.size() && body[at] == '.') { ++at; before += run(); }
+  if (at < body.size() && body[at] == '.') {
+    ++at;
+    before += run();
+  }
   if (before == 0) return std::nullopt;
   if (at < body.size() && (body[at] == 'e' || body[at] == 'E')) {
     ++at;
@@ -50,7 +58,9 @@ std::optional<Value> number(std::string_view text) {
   if (at != body.size()) return std::nullopt;
   double v = 0;
   if (std::from_chars(body.data(), body.data() + body.size(), v).ec == std::errc::result_out_of_range) {
-    v = body.find("e-") != std::string_view::npos || body.find("E-") != std::string_view::npos ? 0.0 : std::numeric_limits<double>::max();
+    v = body.find("e-") != std::string_view::npos || body.find("E-") != std::string_view::npos
+            ? 0.0
+            : std::numeric_limits<double>::max();
   }
   return Value(negative ? -v : v);
 }
@@ -79,7 +89,10 @@ class RawWalk {
     if (at_ >= raw_.size()) return std::numeric_limits<std::size_t>::max() / 2;
     if (breaks_ahead()) return fold();
     const char c = raw_[at_];
-    if (style_ == YamlNode::Style::single_quoted && c == '\'') { at_ += 2; return 1; }
+    if (style_ == YamlNode::Style::single_quoted && c == '\'') {
+      at_ += 2;
+      return 1;
+    }
     if (style_ == YamlNode::Style::double_quoted && c == '\\') return escape();
     ++at_;
     return 1;
@@ -102,8 +115,15 @@ class RawWalk {
   std::size_t escape() {
     const char kind = at_ + 1 < raw_.size() ? raw_[at_ + 1] : 'n';
     const std::size_t length = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 0;
-    if (kind == '\n' || kind == '\r') { at_ += 1; fold(); return 0; }
-    if (length == 0) { at_ += 2; return kind == 'N' || kind == '_' ? 2 : kind == 'L' || kind == 'P' ? 3 : 1; }
+    if (kind == '\n' || kind == '\r') {
+      at_ += 1;
+      fold();
+      return 0;
+    }
+    if (length == 0) {
+      at_ += 2;
+      return kind == 'N' || kind == '_' ? 2 : kind == 'L' || kind == 'P' ? 3 : 1;
+    }
     std::uint32_t code = 0;
     const std::string_view hex = raw_.substr(std::min(at_ + 2, raw_.size()), length);
     std::from_chars(hex.data(), hex.data() + hex.size(), code, 16);
@@ -120,8 +140,10 @@ Place place_of_offset(const SourceText& source, Place from, std::size_t from_off
   Place place = from;
   const std::string_view text = source.text();
   for (std::size_t i = from_offset; i < offset && i < text.size(); ++i) {
-    if (text[i] == '\n') { ++place.line; place.column = 1; }
-    else if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) ++place.column;
+    if (text[i] == '\n') {
+      ++place.line;
+      place.column = 1;
+    } else if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) ++place.column;
   }
   return place;
 }
@@ -144,7 +166,8 @@ Place place_in_block(const SourceText& source, const YamlNode& scalar, std::size
     if (left <= content) return {line, static_cast<std::uint32_t>(indent + left + 1)};
     left -= content;
     // In a folded scalar the first break of several gives nothing, a lone one a space.
-    const bool blank_next = line < source.lines() && source.line(line + 1).find_first_not_of(' ') == std::string_view::npos;
+    const bool blank_next =
+        line < source.lines() && source.line(line + 1).find_first_not_of(' ') == std::string_view::npos;
     if (!(scalar.style == YamlNode::Style::folded && blank_next && content > 0)) --left;
     ++line;
   }
@@ -156,10 +179,15 @@ Place place_in_block(const SourceText& source, const YamlNode& scalar, std::size
 Value scalar_value(const YamlNode& scalar, std::string* why) {
   using Core = YamlNode::Core;
   const std::string_view text = scalar.text;
-  const auto wrong = [&](std::string message) { if (why != nullptr) *why = std::move(message); return Value(text); };
-  if (scalar.core == Core::string || (scalar.style != YamlNode::Style::plain && scalar.core == Core::resolve)) return Value(text);
+  const auto wrong = [&](std::string message) {
+    if (why != nullptr) *why = std::move(message);
+    return Value(text);
+  };
+  if (scalar.core == Core::string || (scalar.style != YamlNode::Style::plain && scalar.core == Core::resolve))
+    return Value(text);
   const bool any = scalar.core == Core::resolve;
-  if ((any || scalar.core == Core::null) && (text.empty() || text == "~" || one_of(text, "null", "Null", "NULL"))) return Value();
+  if ((any || scalar.core == Core::null) && (text.empty() || text == "~" || one_of(text, "null", "Null", "NULL")))
+    return Value();
   if (any || scalar.core == Core::boolean) {
     if (one_of(text, "true", "True", "TRUE")) return Value(true);
     if (one_of(text, "false", "False", "FALSE")) return Value(false);

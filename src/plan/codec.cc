@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "plan/finalize.h"
+#include "plan/node_mask.h"
 #include "plan/walk.h"
 
 namespace perdure::plan {
@@ -14,56 +15,6 @@ constexpr std::uint32_t k_magic = 0x4e4c5050;  // "PPLN"
 constexpr std::uint64_t k_version = 1;
 constexpr std::size_t k_template_depth_max = k_json_depth_max;
 constexpr std::size_t k_nodes_max = 1'000'000;
-
-// What of a node is present; in this order in the encoding. Never renumber.
-enum Bit : unsigned {
-  has_summary, has_when, has_foreach, has_retry, has_timeouts, has_on_error, has_fallback, has_compensation, has_pivot,
-  has_saga, has_outputs, has_priority, has_queue, has_breaker, has_rate_limit, has_idempotency_key, has_cache,
-  has_budget, has_children, has_edges, has_cases, has_catches, has_finally, has_condition, has_set, has_activity,
-  has_loop, has_wait, has_listen, has_review, has_emit, has_subflow, has_raise, has_map, has_made_up, bit_count,
-};
-
-std::uint64_t presence(const Node& n) {
-  std::uint64_t mask = 0;
-  const auto put = [&](Bit bit, bool present) { if (present) mask |= std::uint64_t{1} << bit; };
-  const Timeouts& t = n.timeouts;
-  put(has_summary, !n.summary.empty());
-  put(has_when, n.when != k_none);
-  put(has_foreach, n.foreach != k_none);
-  put(has_retry, n.retry != nullptr);
-  put(has_timeouts, t.start_to_close_ms != 0 || t.schedule_to_start_ms != 0 || t.schedule_to_close_ms != 0 || t.heartbeat_ms != 0);
-  put(has_on_error, n.on_error != OnError::fail);
-  put(has_fallback, n.fallback != k_none);
-  put(has_compensation, n.compensation != k_none);
-  put(has_pivot, n.pivot);
-  put(has_saga, !n.saga.empty());
-  put(has_outputs, !n.outputs.empty());
-  put(has_priority, n.priority != Priority::normal);
-  put(has_queue, !n.queue.empty());
-  put(has_breaker, n.breaker != nullptr);
-  put(has_rate_limit, n.rate_limit.per_second != 0);
-  put(has_idempotency_key, !n.idempotency_key.is_null());
-  put(has_cache, n.cache_for_ms != 0 || !n.cache_key.is_null());
-  put(has_budget, !n.budget.is_null());
-  put(has_children, !n.children.empty());
-  put(has_edges, n.kind == Kind::dag || n.kind == Kind::graph);
-  put(has_cases, !n.cases.empty());
-  put(has_catches, !n.catches.empty());
-  put(has_finally, n.finally != k_none);
-  put(has_condition, n.condition != k_none);
-  put(has_set, !n.set.is_null());
-  put(has_activity, n.activity != nullptr);
-  put(has_loop, n.loop != nullptr);
-  put(has_wait, n.wait != nullptr);
-  put(has_listen, n.listen != nullptr);
-  put(has_review, n.review != nullptr);
-  put(has_emit, n.emit != nullptr);
-  put(has_subflow, n.subflow != nullptr);
-  put(has_raise, n.raise != nullptr);
-  put(has_map, n.map != nullptr);
-  put(has_made_up, n.made_up);
-  return mask;
-}
 
 class Encoder {
  public:
@@ -79,13 +30,19 @@ class Encoder {
     if (v.is_null()) w_.varint(0);
     else w_.string(to_json(v));
   }
-  template <class E> void choice(const E& v, E) { w_.u8(static_cast<std::uint8_t>(v)); }
-  template <class T, class F> void list(const std::vector<T>& items, std::size_t, F&& f) {
+  template <class E>
+  void choice(const E& v, E) {
+    w_.u8(static_cast<std::uint8_t>(v));
+  }
+  template <class T, class F>
+  void list(const std::vector<T>& items, std::size_t, F&& f) {
     w_.varint(items.size());
     for (const T& item : items) f(item);
   }
-  template <class T> void box(const std::unique_ptr<T>&) {}
-  template <class T> void fill(const std::optional<T>&) {}
+  template <class T>
+  void box(const std::unique_ptr<T>&) {}
+  template <class T>
+  void fill(const std::optional<T>&) {}
   bool enter() { return true; }
   void leave() {}
   std::string take() { return w_.take(); }
@@ -104,28 +61,42 @@ class Decoder {
     v = static_cast<std::uint32_t>(n);
   }
   void number64(std::int64_t& v) { v = r_.zigzag(); }
-  void mask(std::uint64_t& v) { v = r_.varint(); if (v >> bit_count != 0) r_.fail_here(); }
+  void mask(std::uint64_t& v) {
+    v = r_.varint();
+    if (v >> bit_count != 0) r_.fail_here();
+  }
   void id(std::uint32_t& v) {
     const std::uint64_t n = r_.varint();
     if (n > k_none) r_.fail_here();
     v = n == 0 ? k_none : static_cast<std::uint32_t>(n - 1);
   }
   void flag(bool& v) { v = r_.boolean(); }
-  void real(double& v) { v = std::bit_cast<double>(r_.fixed64()); if (!(v >= 0 && v <= 1e300)) r_.fail_here(); }
+  void real(double& v) {
+    v = std::bit_cast<double>(r_.fixed64());
+    if (!(v >= 0 && v <= 1e300)) r_.fail_here();
+  }
   void text(std::string& v) { v = std::string(r_.string()); }
   void value(Value& v) {
     const std::string_view json = r_.string();
-    if (json.empty()) { v = Value(); return; }
+    if (json.empty()) {
+      v = Value();
+      return;
+    }
     auto parsed = parse_json(json);
     if (parsed) v = std::move(*parsed);
     else r_.fail_here();
   }
-  template <class E> void choice(E& v, E last) {
+  template <class E>
+  void choice(E& v, E last) {
     const std::uint8_t n = r_.u8();
-    if (n > static_cast<std::uint8_t>(last)) { r_.fail_here(); return; }
+    if (n > static_cast<std::uint8_t>(last)) {
+      r_.fail_here();
+      return;
+    }
     v = static_cast<E>(n);
   }
-  template <class T, class F> void list(std::vector<T>& items, std::size_t bytes_each, F&& f) {
+  template <class T, class F>
+  void list(std::vector<T>& items, std::size_t bytes_each, F&& f) {
     const std::uint64_t n = r_.count(bytes_each);
     for (std::uint64_t i = 0; i < n && r_.ok(); ++i) {
       items.emplace_back();
@@ -133,8 +104,14 @@ class Decoder {
     }
     items.shrink_to_fit();
   }
-  template <class T> void box(std::unique_ptr<T>& p) { p = std::make_unique<T>(); }
-  template <class T> void fill(std::optional<T>& o) { o.emplace(); }
+  template <class T>
+  void box(std::unique_ptr<T>& p) {
+    p = std::make_unique<T>();
+  }
+  template <class T>
+  void fill(std::optional<T>& o) {
+    o.emplace();
+  }
   // One policy for all nodes in a row that have the same.
   std::shared_ptr<const Retry> share(Retry read) {
     if (!last_retry_ || !(*last_retry_ == read)) last_retry_ = std::make_shared<const Retry>(std::move(read));
@@ -153,7 +130,8 @@ class Decoder {
   std::size_t depth_ = 0;
 };
 
-template <class Ar, class T> void fields(Ar& ar, T& t, const Template*) {
+template <class Ar, class T>
+void fields(Ar& ar, T& t, const Template*) {
   if (!ar.enter()) return;
   ar.choice(t.type, Template::Type::object);
   switch (t.type) {
@@ -161,13 +139,19 @@ template <class Ar, class T> void fields(Ar& ar, T& t, const Template*) {
     case Template::Type::expression: ar.id(t.expr); break;
     case Template::Type::object: ar.list(t.keys, 1, [&](auto& key) { ar.text(key); }); [[fallthrough]];
     case Template::Type::text:
-    case Template::Type::array: ar.list(t.parts, 2, [&](auto& part) { fields(ar, part, static_cast<const Template*>(nullptr)); }); break;
+    case Template::Type::array:
+      ar.list(t.parts, 2, [&](auto& part) { fields(ar, part, static_cast<const Template*>(nullptr)); });
+      break;
   }
   ar.leave();
 }
-template <class Ar, class T> void tmpl(Ar& ar, T& t) { fields(ar, t, static_cast<const Template*>(nullptr)); }
+template <class Ar, class T>
+void tmpl(Ar& ar, T& t) {
+  fields(ar, t, static_cast<const Template*>(nullptr));
+}
 
-template <class Ar, class T> void retry(Ar& ar, T& r) {
+template <class Ar, class T>
+void retry(Ar& ar, T& r) {
   ar.number64(r.initial_ms);
   ar.real(r.factor);
   ar.number64(r.max_interval_ms);
@@ -177,7 +161,8 @@ template <class Ar, class T> void retry(Ar& ar, T& r) {
   ar.list(r.non_retryable, 1, [&](auto& type) { ar.text(type); });
 }
 
-template <class Ar, class T> void shared_retry(Ar& ar, T& shared) {
+template <class Ar, class T>
+void shared_retry(Ar& ar, T& shared) {
   if constexpr (Ar::k_reading) {
     Retry read;
     retry(ar, read);
@@ -187,7 +172,8 @@ template <class Ar, class T> void shared_retry(Ar& ar, T& shared) {
   }
 }
 
-template <class Ar, class T> void rare(Ar& ar, T& t) {
+template <class Ar, class T>
+void rare(Ar& ar, T& t) {
   if constexpr (Ar::k_reading) {
     Template read;
     tmpl(ar, read);
@@ -198,8 +184,14 @@ template <class Ar, class T> void rare(Ar& ar, T& t) {
 }
 
 // The bodies of kinds that are one step each.
-template <class Ar, class T> void single(Ar& ar, T& n, const auto& has) {
-  if (has(has_activity)) { ar.box(n.activity); ar.text(n.activity->type); ar.text(n.activity->action); tmpl(ar, n.activity->with); }
+template <class Ar, class T>
+void single(Ar& ar, T& n, const auto& has) {
+  if (has(has_activity)) {
+    ar.box(n.activity);
+    ar.text(n.activity->type);
+    ar.text(n.activity->action);
+    tmpl(ar, n.activity->with);
+  }
   if (has(has_loop)) {
     ar.box(n.loop);
     ar.id(n.loop->while_);
@@ -207,8 +199,16 @@ template <class Ar, class T> void single(Ar& ar, T& n, const auto& has) {
     tmpl(ar, n.loop->times);
     ar.number(n.loop->max_iterations);
   }
-  if (has(has_wait)) { ar.box(n.wait); tmpl(ar, n.wait->duration); tmpl(ar, n.wait->until); }
-  if (has(has_listen)) { ar.box(n.listen); tmpl(ar, n.listen->signal); ar.number64(n.listen->timeout_ms); }
+  if (has(has_wait)) {
+    ar.box(n.wait);
+    tmpl(ar, n.wait->duration);
+    tmpl(ar, n.wait->until);
+  }
+  if (has(has_listen)) {
+    ar.box(n.listen);
+    tmpl(ar, n.listen->signal);
+    ar.number64(n.listen->timeout_ms);
+  }
   if (has(has_review)) {
     ar.box(n.review);
     auto& r = *n.review;
@@ -222,7 +222,11 @@ template <class Ar, class T> void single(Ar& ar, T& n, const auto& has) {
     tmpl(ar, r.escalate_to);
     ar.flag(r.no_self_approval);
   }
-  if (has(has_emit)) { ar.box(n.emit); tmpl(ar, n.emit->type); tmpl(ar, n.emit->data); }
+  if (has(has_emit)) {
+    ar.box(n.emit);
+    tmpl(ar, n.emit->type);
+    tmpl(ar, n.emit->data);
+  }
   if (has(has_subflow)) {
     ar.box(n.subflow);
     tmpl(ar, n.subflow->name);
@@ -237,20 +241,31 @@ template <class Ar, class T> void single(Ar& ar, T& n, const auto& has) {
     tmpl(ar, n.raise->detail);
     tmpl(ar, n.raise->status);
   }
-  if (has(has_map)) { ar.box(n.map); tmpl(ar, n.map->tasks); }
+  if (has(has_map)) {
+    ar.box(n.map);
+    tmpl(ar, n.map->tasks);
+  }
 }
 
-template <class Ar, class T> void blocks(Ar& ar, T& n, const auto& has) {
+template <class Ar, class T>
+void blocks(Ar& ar, T& n, const auto& has) {
   if (has(has_children)) ar.list(n.children, 1, [&](auto& c) { ar.id(c); });
   if (has(has_edges)) ar.list(n.edges, 1, [&](auto& targets) { ar.list(targets, 1, [&](auto& t) { ar.number(t); }); });
-  if (has(has_cases)) ar.list(n.cases, 2, [&](auto& c) { ar.id(c.when); ar.id(c.body); });
+  if (has(has_cases))
+    ar.list(n.cases, 2, [&](auto& c) {
+      ar.id(c.when);
+      ar.id(c.body);
+    });
   if (has(has_catches)) {
     ar.list(n.catches, 4, [&](auto& c) {
       ar.list(c.errors, 1, [&](auto& e) { ar.text(e); });
       ar.id(c.when);
       bool again = c.retry.has_value();
       ar.flag(again);
-      if (again) { ar.fill(c.retry); retry(ar, *c.retry); }
+      if (again) {
+        ar.fill(c.retry);
+        retry(ar, *c.retry);
+      }
       ar.id(c.body);
     });
   }
@@ -259,15 +274,22 @@ template <class Ar, class T> void blocks(Ar& ar, T& n, const auto& has) {
   if (has(has_set)) rare(ar, n.set);
 }
 
-template <class Ar, class T> void node(Ar& ar, T& n, std::uint64_t mask) {
+template <class Ar, class T>
+void node(Ar& ar, T& n, std::uint64_t mask) {
   ar.mask(mask);
   const auto has = [&](Bit bit) { return (mask >> bit & 1) != 0; };
   ar.text(n.name);
   ar.choice(n.kind, Kind::map);
-  if constexpr (Ar::k_reading) { n.made_up = has(has_made_up); n.pivot = has(has_pivot); }
+  if constexpr (Ar::k_reading) {
+    n.made_up = has(has_made_up);
+    n.pivot = has(has_pivot);
+  }
   if (has(has_summary)) ar.text(n.summary);
   if (has(has_when)) ar.id(n.when);
-  if (has(has_foreach)) { ar.id(n.foreach); ar.number(n.foreach_parallel); }
+  if (has(has_foreach)) {
+    ar.id(n.foreach);
+    ar.number(n.foreach_parallel);
+  }
   if (has(has_retry)) shared_retry(ar, n.retry);
   if (has(has_timeouts)) {
     ar.number64(n.timeouts.start_to_close_ms);
@@ -293,13 +315,17 @@ template <class Ar, class T> void node(Ar& ar, T& n, std::uint64_t mask) {
   }
   if (has(has_rate_limit)) ar.real(n.rate_limit.per_second);
   if (has(has_idempotency_key)) rare(ar, n.idempotency_key);
-  if (has(has_cache)) { ar.number64(n.cache_for_ms); rare(ar, n.cache_key); }
+  if (has(has_cache)) {
+    ar.number64(n.cache_for_ms);
+    rare(ar, n.cache_key);
+  }
   if (has(has_budget)) ar.value(n.budget);
   blocks(ar, n, has);
   single(ar, n, has);
 }
 
-template <class Ar, class P> void head(Ar& ar, P& plan) {
+template <class Ar, class P>
+void head(Ar& ar, P& plan) {
   ar.text(plan.name);
   ar.text(plan.version);
   ar.text(plan.description);
@@ -315,78 +341,21 @@ template <class Ar, class P> void head(Ar& ar, P& plan) {
   ar.value(plan.triggers);
   ar.value(plan.tags);
   ar.value(plan.search);
-  ar.list(plan.queries, 2, [&](auto& q) { ar.text(q.name); ar.id(q.expr); });
-  ar.list(plan.updates, 3, [&](auto& u) { ar.text(u.name); ar.id(u.validate); tmpl(ar, u.set); });
+  ar.list(plan.queries, 2, [&](auto& q) {
+    ar.text(q.name);
+    ar.id(q.expr);
+  });
+  ar.list(plan.updates, 3, [&](auto& u) {
+    ar.text(u.name);
+    ar.id(u.validate);
+    tmpl(ar, u.set);
+  });
   ar.list(plan.exprs, 3, [&](auto& e) {
     ar.text(e.source);
     ar.id(e.owner);
     ar.list(e.variables, 1, [&](auto& v) { ar.text(v); });
   });
 }
-
-// Every index into `exprs` is in range; present where the kind needs it.
-class Check {
- public:
-  explicit Check(const Plan& plan) : plan_(plan) {}
-  bool run() {
-    for (const Expression& e : plan_.exprs) ok_ = ok_ && e.owner < plan_.nodes.size();
-    for (const Query& q : plan_.queries) need(q.expr);
-    for (const Update& u : plan_.updates) { may(u.validate); tmpl_ok(u.set); }
-    tmpl_ok(plan_.output);
-    for (const Node& n : plan_.nodes) node_ok(n);
-    return ok_ && plan_.context.is_object();
-  }
-
- private:
-  void may(ExprId id) { ok_ = ok_ && (id == k_none || id < plan_.exprs.size()); }
-  void need(ExprId id) { ok_ = ok_ && id < plan_.exprs.size(); }
-  void want(bool holds) { ok_ = ok_ && holds; }
-  void tmpl_ok(const Template& t) {
-    if (t.type == Template::Type::expression) need(t.expr);
-    if (t.type == Template::Type::object) want(t.keys.size() == t.parts.size());
-    for (const Template& part : t.parts) tmpl_ok(part);
-  }
-  void node_ok(const Node& n) {
-    may(n.when);
-    may(n.foreach);
-    for_each_template(n, [&](const Template& t, const char*) { tmpl_ok(t); });
-    want(n.on_error != OnError::fallback || n.fallback != k_none);
-    for (const Case& c : n.cases) { may(c.when); want(c.body != k_none); }
-    for (const Catch& c : n.catches) may(c.when);
-    const auto one = [&](bool present, Kind kind) { want(present == (n.kind == kind)); };
-    one(n.activity != nullptr, Kind::activity);
-    one(n.loop != nullptr, Kind::loop);
-    one(n.wait != nullptr, Kind::wait);
-    one(n.listen != nullptr, Kind::listen);
-    one(n.review != nullptr, Kind::review);
-    one(n.emit != nullptr, Kind::emit);
-    one(n.subflow != nullptr, Kind::subflow);
-    one(n.raise != nullptr, Kind::raise);
-    one(n.map != nullptr, Kind::map);
-    one(n.condition != k_none, Kind::conditional);
-    may(n.condition);
-    want(n.kind != Kind::activity || n.retry != nullptr);
-    want(n.kind == Kind::attempt || (n.catches.empty() && n.finally == k_none));
-    want(n.kind == Kind::select || n.cases.empty());
-    if (n.loop) { may(n.loop->while_); may(n.loop->until); }
-    if (n.wait) want(n.wait->duration.is_null() != n.wait->until.is_null());
-    children_ok(n);
-  }
-  void children_ok(const Node& n) {
-    const std::size_t count = n.children.size();
-    if (is_block(n.kind)) {
-      for (const NodeId c : n.children) want(c != k_none);
-    } else if (n.kind == Kind::conditional) {
-      want(count == 0 || count == 2);
-    } else if (n.kind == Kind::loop || n.kind == Kind::attempt) {
-      want(count == 1 && n.children[0] != k_none);
-    } else {
-      want(count == 0);
-    }
-  }
-  const Plan& plan_;
-  bool ok_ = true;
-};
 
 void read_places(Reader& reader, Plan& plan) {
   const auto place = [&](Place& p) {
@@ -411,7 +380,10 @@ std::string encode_meaning(const Plan& plan) {
 
 std::string encode_places(const Plan& plan) {
   Writer w;
-  const auto place = [&](const Place& p) { w.varint(p.line); w.varint(p.column); };
+  const auto place = [&](const Place& p) {
+    w.varint(p.line);
+    w.varint(p.column);
+  };
   for (const Node& n : plan.nodes) place(n.place);
   for (const Expression& e : plan.exprs) place(e.place);
   return w.take();
@@ -435,11 +407,11 @@ Result<std::shared_ptr<const Plan>> decode(std::string_view bytes) {
   }
   if (reader.ok()) read_places(reader, *plan);
   PERDURE_TRY_VOID(reader.finish("plan"));
-  if (!Check(*plan).run()) return fail(ErrorCode::corrupt, "plan: refers to steps or expressions that are not there");
+  if (!is_sound(*plan)) return fail(ErrorCode::corrupt, "plan: refers to steps or expressions that are not there");
   if (auto wrong = lay_out(*plan)) return fail(ErrorCode::corrupt, "plan: " + *wrong);
   if (const auto errors = compile_expressions(*plan); !errors.empty()) {
-    return fail(ErrorCode::corrupt, "plan: expression `" + plan->exprs[errors[0].expr].source.substr(0, 200) +
-                                        "`: " + errors[0].message);
+    return fail(ErrorCode::corrupt,
+                "plan: expression `" + plan->exprs[errors[0].expr].source.substr(0, 200) + "`: " + errors[0].message);
   }
   write_constants(*plan);
   encode_and_hash(*plan);

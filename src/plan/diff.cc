@@ -19,7 +19,10 @@ class Describer {
   std::string text(const Template& t) const {
     std::string out;
     switch (t.type) {
-      case Template::Type::constant: return t.constant.is_null() ? "" : t.constant.is_string() ? std::string(t.constant.as_string()) : to_json(t.constant);
+      case Template::Type::constant:
+        return t.constant.is_null()     ? ""
+               : t.constant.is_string() ? std::string(t.constant.as_string())
+                                        : to_json(t.constant);
       case Template::Type::expression: return "${ " + source(t.expr) + " }";
       case Template::Type::text:
         for (const Template& part : t.parts) out += text(part);
@@ -39,7 +42,8 @@ class Describer {
   }
 
   static std::string text(const Retry& r) {
-    std::string out = std::to_string(r.max_attempts) + " attempts, " + format_duration(r.initial_ms) + " x" + to_json(Value(r.factor)) + " up to " + format_duration(r.max_interval_ms);
+    std::string out = std::to_string(r.max_attempts) + " attempts, " + format_duration(r.initial_ms) + " x" +
+                      to_json(Value(r.factor)) + " up to " + format_duration(r.max_interval_ms);
     static constexpr const char* k_backoff[] = {"", ", linear", ", fixed"};
     static constexpr const char* k_jitter[] = {", no jitter", ", equal jitter", ""};
     out += std::string(k_backoff[static_cast<int>(r.backoff)]) + k_jitter[static_cast<int>(r.jitter)];
@@ -56,7 +60,9 @@ class Describer {
   // Siblings this node waits for (dag), or leads to (graph).
   std::string links(const Node& node) const {
     const Node* parent = node.parent == k_none ? nullptr : &plan_.nodes[node.parent];
-    if (parent == nullptr || parent->edges.empty() || node.index >= parent->edges.size() || parent->children[node.index] != node.id) return {};
+    if (parent == nullptr || parent->edges.empty() || node.index >= parent->edges.size() ||
+        parent->children[node.index] != node.id)
+      return {};
     std::vector<std::string> names;
     if (parent->kind == Kind::graph) {
       for (const std::uint32_t t : parent->edges[node.index]) names.push_back(plan_.nodes[parent->children[t]].name);
@@ -66,7 +72,9 @@ class Describer {
 
   Fields fields(const Node& n) const {
     Fields out;
-    const auto put = [&](std::string name, std::string value) { if (!value.empty()) out.emplace_back(std::move(name), std::move(value)); };
+    const auto put = [&](std::string name, std::string value) {
+      if (!value.empty()) out.emplace_back(std::move(name), std::move(value));
+    };
     const auto time = [](DurationMs ms) { return ms == 0 ? "" : format_duration(ms); };
     put("kind", kind_text(n));
     if (n.activity) put("action", n.activity->action);
@@ -81,8 +89,11 @@ class Describer {
       put("until", source(n.loop->until));
       put("max_iterations", std::to_string(n.loop->max_iterations));
     }
-    for (std::size_t i = 0; i < n.cases.size(); ++i) put("case" + std::to_string(i + 1), n.cases[i].when == k_none ? "default" : source(n.cases[i].when));
-    for (std::size_t i = 0; i < n.catches.size(); ++i) put("catch" + std::to_string(i + 1), joined(n.catches[i].errors) + (n.catches[i].when == k_none ? "" : " when " + source(n.catches[i].when)));
+    for (std::size_t i = 0; i < n.cases.size(); ++i)
+      put("case" + std::to_string(i + 1), n.cases[i].when == k_none ? "default" : source(n.cases[i].when));
+    for (std::size_t i = 0; i < n.catches.size(); ++i)
+      put("catch" + std::to_string(i + 1),
+          joined(n.catches[i].errors) + (n.catches[i].when == k_none ? "" : " when " + source(n.catches[i].when)));
     if (n.listen) put("listen.timeout", time(n.listen->timeout_ms));
     if (n.review) {
       put("quorum", std::to_string(n.review->quorum));
@@ -92,7 +103,10 @@ class Describer {
       put("on_reject", n.review->continue_on_reject ? "continue" : "fail");
       put("no_self_approval", n.review->no_self_approval ? "true" : "");
     }
-    if (n.subflow) { put("version", n.subflow->version); put("wait", n.subflow->wait ? "true" : "false"); }
+    if (n.subflow) {
+      put("version", n.subflow->version);
+      put("wait", n.subflow->wait ? "true" : "false");
+    }
     if (n.retry) put("retry", text(*n.retry));
     put("timeout.start_to_close", time(n.timeouts.start_to_close_ms));
     put("timeout.schedule_to_start", time(n.timeouts.schedule_to_start_ms));
@@ -105,7 +119,9 @@ class Describer {
     static constexpr const char* k_priority[] = {"low", "", "high", "critical"};
     put("priority", k_priority[static_cast<int>(n.priority)]);
     put("queue", n.queue);
-    if (n.breaker) put("breaker", n.breaker->service + " " + std::to_string(n.breaker->failures) + "/" + std::to_string(n.breaker->successes) + " " + time(n.breaker->open_for_ms));
+    if (n.breaker)
+      put("breaker", n.breaker->service + " " + std::to_string(n.breaker->failures) + "/" +
+                         std::to_string(n.breaker->successes) + " " + time(n.breaker->open_for_ms));
     if (n.rate_limit.per_second != 0) put("rate_limit", to_json(Value(n.rate_limit.per_second)) + "/s");
     put("cache", time(n.cache_for_ms));
     if (!n.budget.is_null()) put("budget", to_json(n.budget));
@@ -115,7 +131,9 @@ class Describer {
 
   Fields head() const {
     Fields out;
-    const auto put = [&](std::string name, std::string value) { if (!value.empty()) out.emplace_back(std::move(name), std::move(value)); };
+    const auto put = [&](std::string name, std::string value) {
+      if (!value.empty()) out.emplace_back(std::move(name), std::move(value));
+    };
     const auto json = [](const Value& v) { return v.is_null() ? "" : to_json(v); };
     put("name", plan_.name);
     put("version", plan_.version);
@@ -128,7 +146,10 @@ class Describer {
     if (plan_.parallel != 0) put("limits.parallel", std::to_string(plan_.parallel));
     put("limits.budget", json(plan_.budget));
     for (const Query& q : plan_.queries) put("queries." + q.name, source(q.expr));
-    for (const Update& u : plan_.updates) { put("updates." + u.name + ".validate", source(u.validate)); put("updates." + u.name + ".set", text(u.set)); }
+    for (const Update& u : plan_.updates) {
+      put("updates." + u.name + ".validate", source(u.validate));
+      put("updates." + u.name + ".set", text(u.set));
+    }
     put("secrets", json(plan_.secrets));
     put("on", json(plan_.triggers));
     put("tags", json(plan_.tags));
@@ -141,7 +162,8 @@ class Describer {
     std::vector<std::string> out(block.children.size());
     if (block.kind != Kind::dag) return out;
     for (std::size_t i = 0; i < block.edges.size(); ++i) {
-      for (const std::uint32_t t : block.edges[i]) out[t] += (out[t].empty() ? "" : ", ") + plan_.nodes[block.children[i]].name;
+      for (const std::uint32_t t : block.edges[i])
+        out[t] += (out[t].empty() ? "" : ", ") + plan_.nodes[block.children[i]].name;
     }
     return out;
   }
@@ -150,7 +172,11 @@ class Describer {
   const Plan& plan_;
 };
 
-struct Entry { std::string kind; Fields fields; std::size_t order = 0; };
+struct Entry {
+  std::string kind;
+  Fields fields;
+  std::size_t order = 0;
+};
 using Entries = std::map<std::string, Entry>;
 
 Entries entries_of(const Plan& plan) {
@@ -171,7 +197,8 @@ Entries entries_of(const Plan& plan) {
 }
 
 std::string value_of(const Fields& fields, const std::string& name) {
-  for (const auto& [n, v] : fields) if (n == name) return v;
+  for (const auto& [n, v] : fields)
+    if (n == name) return v;
   return {};
 }
 
@@ -181,20 +208,24 @@ std::vector<Change::Field> compare(const Fields& before, const Fields& after) {
     const std::string other = value_of(after, name);
     if (other != value) out.push_back({name, value, other});
   }
-  for (const auto& [name, value] : after) if (value_of(before, name).empty()) out.push_back({name, "", value});
+  for (const auto& [name, value] : after)
+    if (value_of(before, name).empty()) out.push_back({name, "", value});
   return out;
 }
 
 Change whole(Change::What what, const std::string& path, const Entry& entry) {
   Change change{what, path, entry.kind, {}};
   const bool added = what == Change::What::added;
-  for (const auto& [name, value] : entry.fields) change.fields.push_back({name, added ? "" : value, added ? value : ""});
+  for (const auto& [name, value] : entry.fields)
+    change.fields.push_back({name, added ? "" : value, added ? value : ""});
   return change;
 }
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> describe(const Plan& plan, const Node& node) { return Describer(plan).fields(node); }
+std::vector<std::pair<std::string, std::string>> describe(const Plan& plan, const Node& node) {
+  return Describer(plan).fields(node);
+}
 
 std::vector<Change> diff(const Plan& before, const Plan& after) {
   if (!before.hash.empty() && before.hash == after.hash) return {};
@@ -202,11 +233,16 @@ std::vector<Change> diff(const Plan& before, const Plan& after) {
   std::vector<std::pair<std::size_t, Change>> found;
   for (const auto& [path, entry] : now) {
     const auto match = old.find(path);
-    if (match == old.end()) { found.emplace_back(entry.order, whole(Change::What::added, path, entry)); continue; }
+    if (match == old.end()) {
+      found.emplace_back(entry.order, whole(Change::What::added, path, entry));
+      continue;
+    }
     auto fields = compare(match->second.fields, entry.fields);
-    if (!fields.empty()) found.emplace_back(entry.order, Change{Change::What::changed, path, entry.kind, std::move(fields)});
+    if (!fields.empty())
+      found.emplace_back(entry.order, Change{Change::What::changed, path, entry.kind, std::move(fields)});
   }
-  for (const auto& [path, entry] : old) if (!now.contains(path)) found.emplace_back(entry.order, whole(Change::What::removed, path, entry));
+  for (const auto& [path, entry] : old)
+    if (!now.contains(path)) found.emplace_back(entry.order, whole(Change::What::removed, path, entry));
   std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Change> out;
   for (auto& [order, change] : found) out.push_back(std::move(change));
@@ -215,7 +251,9 @@ std::vector<Change> diff(const Plan& before, const Plan& after) {
 
 std::string diff_text(const std::vector<Change>& changes, bool color) {
   std::string out;
-  const auto paint = [&](const char* code, const std::string& text) { out += color ? "\x1b[" + std::string(code) + "m" + text + "\x1b[0m" : text; };
+  const auto paint = [&](const char* code, const std::string& text) {
+    out += color ? "\x1b[" + std::string(code) + "m" + text + "\x1b[0m" : text;
+  };
   for (const Change& c : changes) {
     const std::string name = c.path.empty() ? "the workflow's head" : c.path;
     if (c.what != Change::What::changed) {
@@ -243,9 +281,12 @@ Value diff_json(const std::vector<Change>& changes) {
     static constexpr const char* k_what[] = {"added", "removed", "changed"};
     Value fields = Value::array();
     for (const Change::Field& f : c.fields) {
-      fields.push_back(Value::object({{"name", f.name}, {"before", f.before.empty() ? Value() : Value(f.before)}, {"after", f.after.empty() ? Value() : Value(f.after)}}));
+      fields.push_back(Value::object({{"name", f.name},
+                                      {"before", f.before.empty() ? Value() : Value(f.before)},
+                                      {"after", f.after.empty() ? Value() : Value(f.after)}}));
     }
-    out.push_back(Value::object({{"what", k_what[static_cast<int>(c.what)]}, {"step", c.path}, {"kind", c.kind}, {"fields", fields}}));
+    out.push_back(Value::object(
+        {{"what", k_what[static_cast<int>(c.what)]}, {"step", c.path}, {"kind", c.kind}, {"fields", fields}}));
   }
   return out;
 }

@@ -84,7 +84,8 @@ class Compiler {
   }
 
   void step(ExprId id, Expression& e, const std::string& name) {
-    for (const StepUse& known : e.steps) if (known.name == name) return;
+    for (const StepUse& known : e.steps)
+      if (known.name == name) return;
     const Resolved r = resolve(plan_, e.owner, name);
     e.steps.push_back({r.why == Resolved::Why::found ? r.node : k_none, name});
     if (r.why == Resolved::Why::found) return;
@@ -112,8 +113,10 @@ class Compiler {
   }
 
   void unknown_root(ExprId id, const Expression& e, const std::string& root) {
-    static const std::vector<std::string_view> roots{"input", "steps", "outputs", "context", "run", "item", "index", "error"};
-    PlanError error{id, 0, "`." + root + "` does not exist: `.` has input, steps, outputs, context, run, item, index, error", ""};
+    static const std::vector<std::string_view> roots{"input", "steps", "outputs", "context",
+                                                     "run",   "item",  "index",   "error"};
+    PlanError error{
+        id, 0, "`." + root + "` does not exist: `.` has input, steps, outputs, context, run, item, index, error", ""};
     if (const std::size_t at = e.source.find("." + root); at != std::string::npos) error.offset = at;
     const NodeId step = resolve_step(plan_, e.owner, root);
     if (const std::string_view near = nearest(root, roots); !near.empty()) {

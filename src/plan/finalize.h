@@ -13,9 +13,12 @@ namespace perdure::plan {
 // which node.
 std::optional<std::string> lay_out(Plan& plan);
 
+// Every index into `exprs` is in range and every node has exactly the body of its kind: what lay_out() relies on.
+bool is_sound(const Plan& plan);
+
 struct Resolved {
   enum class Why { found, unknown, ambiguous, inside_foreach } why = Why::unknown;
-  NodeId node = k_none;     // found; inside_foreach: the foreach to name instead
+  NodeId node = k_none;  // found; inside_foreach: the foreach to name instead
 };
 Resolved resolve(const Plan& plan, NodeId from, std::string_view name);
 

@@ -1,8 +1,7 @@
 // The graph of a plan, and the two text forms of it.
-#include "plan/graph_model.h"
-
 #include <algorithm>
 
+#include "plan/graph_model.h"
 #include "plan/walk.h"
 
 namespace perdure::plan {
@@ -24,7 +23,9 @@ class Modeller {
   }
 
  private:
-  struct Ends { std::size_t entry, exit; };
+  struct Ends {
+    std::size_t entry, exit;
+  };
 
   std::size_t box(Shape shape, std::string title, std::string detail, std::size_t cluster, NodeId node) {
     model_.boxes.push_back({shape, std::move(title), std::move(detail), cluster, node});
@@ -67,7 +68,8 @@ class Modeller {
       ends = block(node, inner);
     }
     if (node.fallback != k_none) arrow(ends.entry, step(node.fallback, cluster).entry, "on error", true);
-    if (node.breaker && node.breaker->fallback != k_none) arrow(ends.entry, step(node.breaker->fallback, cluster).entry, "breaker open", true);
+    if (node.breaker && node.breaker->fallback != k_none)
+      arrow(ends.entry, step(node.breaker->fallback, cluster).entry, "breaker open", true);
     return ends;
   }
 
@@ -132,7 +134,10 @@ class Modeller {
     const std::size_t after = box(Shape::point, "", "", cluster, node.id);
     const char* labels[] = {"yes", "no"};
     for (std::size_t i = 0; i < 2; ++i) {
-      if (node.children[i] == k_none) { arrow(ask, after, labels[i]); continue; }
+      if (node.children[i] == k_none) {
+        arrow(ask, after, labels[i]);
+        continue;
+      }
       const Ends branch = step(node.children[i], cluster);
       arrow(ask, branch.entry, labels[i]);
       arrow(branch.exit, after);
@@ -156,8 +161,9 @@ class Modeller {
 
   Ends loop(const Node& node, std::size_t cluster) {
     const Ends body = step(node.children[0], cluster);
-    const std::string label = node.loop->while_ != k_none ? "while " + source(node.loop->while_)
-                              : node.loop->until != k_none ? "until " + source(node.loop->until) : "again";
+    const std::string label = node.loop->while_ != k_none  ? "while " + source(node.loop->while_)
+                              : node.loop->until != k_none ? "until " + source(node.loop->until)
+                                                           : "again";
     arrow(body.exit, body.entry, label, false, true);
     return body;
   }
@@ -233,14 +239,20 @@ std::string mermaid(const GraphModel& m) {
   std::string out = "flowchart TD\n";
   const auto pad = [](std::size_t depth) { return std::string(2 * depth, ' '); };
   nest(
-      m, [&](std::size_t c, std::size_t depth) { out += pad(depth) + "subgraph c" + std::to_string(c) + "[\"" + escape_mermaid(m.clusters[c].title) + "\"]\n"; },
+      m,
+      [&](std::size_t c, std::size_t depth) {
+        out += pad(depth) + "subgraph c" + std::to_string(c) + "[\"" + escape_mermaid(m.clusters[c].title) + "\"]\n";
+      },
       [&](std::size_t depth) { out += pad(depth) + "end\n"; },
       [&](std::size_t b, std::size_t depth) {
         const auto& box = m.boxes[b];
-        const std::string label = escape_mermaid(box.title) + (box.detail.empty() ? "" : "<br/><small>" + escape_mermaid(box.detail) + "</small>");
-        static constexpr std::string_view k_open[] = {"[\"", "{\"", "([\"", "((\""}, k_close[] = {"\"]", "\"}", "\"])", "\"))"};
+        const std::string label = escape_mermaid(box.title) +
+                                  (box.detail.empty() ? "" : "<br/><small>" + escape_mermaid(box.detail) + "</small>");
+        static constexpr std::string_view k_open[] = {"[\"", "{\"", "([\"", "((\""},
+                                          k_close[] = {"\"]", "\"}", "\"])", "\"))"};
         const auto shape = static_cast<std::size_t>(box.shape);
-        out += pad(depth) + "n" + std::to_string(b) + std::string(k_open[shape]) + (label.empty() ? " " : label) + std::string(k_close[shape]) + "\n";
+        out += pad(depth) + "n" + std::to_string(b) + std::string(k_open[shape]) + (label.empty() ? " " : label) +
+               std::string(k_close[shape]) + "\n";
       });
   for (const auto& a : m.arrows) {
     out += "  n" + std::to_string(a.from) + (a.dashed ? " -.->" : " -->");
@@ -251,18 +263,26 @@ std::string mermaid(const GraphModel& m) {
 }
 
 std::string dot(const GraphModel& m, std::string_view title) {
-  std::string out = "digraph \"" + escape_dot(title) + "\" {\n  rankdir=TB;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=10];\n";
+  std::string out = "digraph \"" + escape_dot(title) +
+                    "\" {\n  rankdir=TB;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n  edge "
+                    "[fontname=\"sans-serif\", fontsize=10];\n";
   const auto pad = [](std::size_t depth) { return std::string(2 * depth, ' '); };
   nest(
-      m, [&](std::size_t c, std::size_t depth) {
-        out += pad(depth) + "subgraph cluster_" + std::to_string(c) + " {\n" + pad(depth + 1) + "label=\"" + escape_dot(m.clusters[c].title) + "\";\n";
+      m,
+      [&](std::size_t c, std::size_t depth) {
+        out += pad(depth) + "subgraph cluster_" + std::to_string(c) + " {\n" + pad(depth + 1) + "label=\"" +
+               escape_dot(m.clusters[c].title) + "\";\n";
       },
       [&](std::size_t depth) { out += pad(depth) + "}\n"; },
       [&](std::size_t b, std::size_t depth) {
         const auto& box = m.boxes[b];
         out += pad(depth) + "n" + std::to_string(b);
-        if (box.shape == Shape::point) out += box.title.empty() ? " [shape=point, label=\"\"];\n" : " [shape=circle, label=\"" + escape_dot(box.title) + "\"];\n";
-        else out += " [label=\"" + escape_dot(box.title) + "\\n" + escape_dot(box.detail) + "\"" + (box.shape == Shape::decision ? ", shape=diamond, style=\"\"" : "") + "];\n";
+        if (box.shape == Shape::point)
+          out += box.title.empty() ? " [shape=point, label=\"\"];\n"
+                                   : " [shape=circle, label=\"" + escape_dot(box.title) + "\"];\n";
+        else
+          out += " [label=\"" + escape_dot(box.title) + "\\n" + escape_dot(box.detail) + "\"" +
+                 (box.shape == Shape::decision ? ", shape=diamond, style=\"\"" : "") + "];\n";
       });
   for (const auto& a : m.arrows) {
     out += "  n" + std::to_string(a.from) + " -> n" + std::to_string(a.to);

@@ -10,9 +10,21 @@ namespace perdure::plan {
 
 struct GraphModel {
   enum class Shape : std::uint8_t { step, decision, wait, point };
-  struct Box { Shape shape; std::string title, detail; std::size_t cluster; NodeId node; };
-  struct Arrow { std::size_t from, to; std::string label; bool dashed = false, back = false; };
-  struct Cluster { std::string title; std::size_t parent; };
+  struct Box {
+    Shape shape;
+    std::string title, detail;
+    std::size_t cluster;
+    NodeId node;
+  };
+  struct Arrow {
+    std::size_t from, to;
+    std::string label;
+    bool dashed = false, back = false;
+  };
+  struct Cluster {
+    std::string title;
+    std::size_t parent;
+  };
   static constexpr std::size_t k_no_cluster = static_cast<std::size_t>(-1);
   std::vector<Box> boxes;
   std::vector<Arrow> arrows;

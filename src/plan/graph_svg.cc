@@ -11,7 +11,10 @@ constexpr double k_row = 96, k_gap = 28, k_height = 44, k_margin = 24, k_letter 
 constexpr std::size_t k_title_max = 28, k_detail_max = 36, k_boxes_max = 4'000;
 constexpr int k_sweeps = 4;
 
-struct Placed { std::size_t layer = 0; double x = 0, y = 0, width = 0, height = 0; };
+struct Placed {
+  std::size_t layer = 0;
+  double x = 0, y = 0, width = 0, height = 0;
+};
 
 std::string number(double v) {
   const auto tenths = static_cast<long long>(std::llround(v * 10));
@@ -19,7 +22,8 @@ std::string number(double v) {
 }
 
 std::size_t letters(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 class Drawing {
@@ -37,8 +41,13 @@ class Drawing {
   void layer() {
     std::vector<std::vector<std::size_t>> next(placed_.size());
     std::vector<std::size_t> left(placed_.size(), 0), ready;
-    for (const auto& a : m_.arrows) if (!a.back) { next[a.from].push_back(a.to); ++left[a.to]; }
-    for (std::size_t i = 0; i < placed_.size(); ++i) if (left[i] == 0) ready.push_back(i);
+    for (const auto& a : m_.arrows)
+      if (!a.back) {
+        next[a.from].push_back(a.to);
+        ++left[a.to];
+      }
+    for (std::size_t i = 0; i < placed_.size(); ++i)
+      if (left[i] == 0) ready.push_back(i);
     for (std::size_t done = 0; done < ready.size(); ++done) {
       const std::size_t i = ready[done];
       for (const std::size_t t : next[i]) {
@@ -54,7 +63,10 @@ class Drawing {
 
   void order() {
     std::vector<double> place(placed_.size(), 0);
-    const auto number_all = [&] { for (const auto& l : layers_) for (std::size_t k = 0; k < l.size(); ++k) place[l[k]] = static_cast<double>(k); };
+    const auto number_all = [&] {
+      for (const auto& l : layers_)
+        for (std::size_t k = 0; k < l.size(); ++k) place[l[k]] = static_cast<double>(k);
+    };
     number_all();
     for (int sweep = 0; sweep < k_sweeps; ++sweep) {
       const bool down = sweep % 2 == 0;
@@ -83,8 +95,9 @@ class Drawing {
         p.height = box.title.empty() ? k_point : 26;
         continue;
       }
-      const double text = std::max(k_letter * static_cast<double>(std::min(letters(box.title), k_title_max) + 1),
-                                   k_letter * 0.82 * static_cast<double>(std::min(letters(box.detail), k_detail_max) + 1));
+      const double text =
+          std::max(k_letter * static_cast<double>(std::min(letters(box.title), k_title_max) + 1),
+                   k_letter * 0.82 * static_cast<double>(std::min(letters(box.detail), k_detail_max) + 1));
       p.width = text + 26;
       p.height = k_height;
     }
@@ -110,34 +123,41 @@ class Drawing {
     const Placed &f = placed_[a.from], &t = placed_[a.to];
     double lx = (f.x + t.x) / 2 + 4, ly = (f.y + t.y) / 2;
     out += "<path class=\"edge" + std::string(a.dashed ? " dashed" : "") + "\" marker-end=\"url(#tip)\" d=\"M";
-    if (a.back) {   // around the right side
+    if (a.back) {  // around the right side
       const double side = std::max(f.x + f.width / 2, t.x + t.width / 2) + 36;
-      out += number(f.x + f.width / 2) + " " + number(f.y) + " C" + number(side) + " " + number(f.y) + " " + number(side) + " " + number(t.y) + " " +
-             number(t.x + t.width / 2 + 4) + " " + number(t.y);
+      out += number(f.x + f.width / 2) + " " + number(f.y) + " C" + number(side) + " " + number(f.y) + " " +
+             number(side) + " " + number(t.y) + " " + number(t.x + t.width / 2 + 4) + " " + number(t.y);
       lx = side - 6;
     } else {
       const double y1 = f.y + f.height / 2, y2 = t.y - t.height / 2 - 4, bend = (y2 - y1) / 2;
-      out += number(f.x) + " " + number(y1) + " C" + number(f.x) + " " + number(y1 + bend) + " " + number(t.x) + " " + number(y2 - bend) + " " + number(t.x) + " " + number(y2);
+      out += number(f.x) + " " + number(y1) + " C" + number(f.x) + " " + number(y1 + bend) + " " + number(t.x) + " " +
+             number(y2 - bend) + " " + number(t.x) + " " + number(y2);
       ly = (y1 + y2) / 2;
     }
     out += "\"/>\n";
-    if (!a.label.empty()) out += "<text class=\"label\" x=\"" + number(lx) + "\" y=\"" + number(ly) + "\">" + escape_xml(a.label) + "</text>\n";
+    if (!a.label.empty())
+      out += "<text class=\"label\" x=\"" + number(lx) + "\" y=\"" + number(ly) + "\">" + escape_xml(a.label) +
+             "</text>\n";
   }
 
   void draw_box(std::string& out, std::size_t i) const {
     const auto& box = m_.boxes[i];
     const Placed& p = placed_[i];
     const auto text = [&](const char* style, double dy, const std::string& words) {
-      out += "<text class=\"" + std::string(style) + "\" x=\"" + number(p.x) + "\" y=\"" + number(p.y + dy) + "\">" + escape_xml(words) + "</text>\n";
+      out += "<text class=\"" + std::string(style) + "\" x=\"" + number(p.x) + "\" y=\"" + number(p.y + dy) + "\">" +
+             escape_xml(words) + "</text>\n";
     };
     if (box.shape == GraphModel::Shape::point && box.title.empty()) {
       out += "<circle class=\"point\" cx=\"" + number(p.x) + "\" cy=\"" + number(p.y) + "\" r=\"4\"/>\n";
       return;
     }
     static constexpr const char* k_class[] = {"step", "decision", "wait", "end"};
-    const double radius = box.shape == GraphModel::Shape::step ? 6 : box.shape == GraphModel::Shape::decision ? 2 : p.height / 2;
-    out += "<rect class=\"" + std::string(k_class[static_cast<std::size_t>(box.shape)]) + "\" x=\"" + number(p.x - p.width / 2) + "\" y=\"" + number(p.y - p.height / 2) +
-           "\" width=\"" + number(p.width) + "\" height=\"" + number(p.height) + "\" rx=\"" + number(radius) + "\"/>\n";
+    const double radius = box.shape == GraphModel::Shape::step       ? 6
+                          : box.shape == GraphModel::Shape::decision ? 2
+                                                                     : p.height / 2;
+    out += "<rect class=\"" + std::string(k_class[static_cast<std::size_t>(box.shape)]) + "\" x=\"" +
+           number(p.x - p.width / 2) + "\" y=\"" + number(p.y - p.height / 2) + "\" width=\"" + number(p.width) +
+           "\" height=\"" + number(p.height) + "\" rx=\"" + number(radius) + "\"/>\n";
     if (box.detail.empty()) return text("title", 4, shortened(box.title, k_title_max));
     text("title", -4, shortened(box.title, k_title_max));
     text("detail", 12, shortened(box.detail, k_detail_max));
@@ -145,8 +165,9 @@ class Drawing {
 
   std::string draw() const {
     const double width = width_ + 2 * k_margin + 48;
-    std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(width) + " " + number(height_) + "\" width=\"" + number(width) +
-                      "\" height=\"" + number(height_) + "\" role=\"img\">\n<title>" + escape_xml(title_) + "</title>\n";
+    std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(width) + " " +
+                      number(height_) + "\" width=\"" + number(width) + "\" height=\"" + number(height_) +
+                      "\" role=\"img\">\n<title>" + escape_xml(title_) + "</title>\n";
     out += R"(<style>
 text{font-family:system-ui,sans-serif;text-anchor:middle;fill:#1b1f24}
 .title{font-size:13px;font-weight:600}.detail{font-size:10.5px;fill:#57606a}.label{font-size:10.5px;fill:#57606a;text-anchor:start}
@@ -187,7 +208,8 @@ std::string escape_xml(std::string_view text) {
 std::string render_svg(const GraphModel& model, std::string_view title) {
   if (model.boxes.size() <= k_boxes_max) return Drawing(model, title).run();
   GraphModel note;
-  note.boxes.push_back({GraphModel::Shape::step, std::string(title), std::to_string(model.boxes.size()) + " steps: too many to draw", GraphModel::k_no_cluster, 0});
+  note.boxes.push_back({GraphModel::Shape::step, std::string(title),
+                        std::to_string(model.boxes.size()) + " steps: too many to draw", GraphModel::k_no_cluster, 0});
   return Drawing(note, title).run();
 }
 

@@ -14,7 +14,7 @@
 namespace perdure::plan {
 namespace {
 
-constexpr std::size_t k_listed_max = 12;   // choices shown in a message
+constexpr std::size_t k_listed_max = 12;  // choices shown in a message
 
 std::string shown(const Value& v) {
   std::string text = to_json(v);
@@ -23,7 +23,8 @@ std::string shown(const Value& v) {
 }
 
 std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 class Validator {
@@ -40,8 +41,10 @@ class Validator {
   }
 
  private:
-  struct Deeper {   // a member or item: the pointer grows and shrinks with the scope
-    Deeper(Validator& v, std::string_view token) : owner(v), size(v.pointer_.size()) { append_pointer(v.pointer_, token); }
+  struct Deeper {  // a member or item: the pointer grows and shrinks with the scope
+    Deeper(Validator& v, std::string_view token) : owner(v), size(v.pointer_.size()) {
+      append_pointer(v.pointer_, token);
+    }
     ~Deeper() { owner.pointer_.resize(size); }
     Deeper(const Deeper&) = delete;
     Deeper& operator=(const Deeper&) = delete;
@@ -99,7 +102,8 @@ class Validator {
       return is_of_type(v, name.as_string());
     };
     bool any = false;
-    if (type->is_array()) for (const Value& name : type->items()) any = fits(name) || any;
+    if (type->is_array())
+      for (const Value& name : type->items()) any = fits(name) || any;
     else any = fits(*type);
     if (!any) error("must be " + wanted + ", not " + std::string(article(type_name(v))));
     return any;
@@ -126,13 +130,19 @@ class Validator {
     const double n = v.as_double();
     const auto bound = [&](const char* key, auto&& holds, const char* words) {
       const Value* limit = schema.find(key);
-      if (limit != nullptr && limit->is_number() && !holds(limit->as_double())) error(std::string("must be ") + words + " " + shown(*limit));
+      if (limit != nullptr && limit->is_number() && !holds(limit->as_double()))
+        error(std::string("must be ") + words + " " + shown(*limit));
     };
-    bound("minimum", [&](double m) { return n >= m; }, "at least");
-    bound("maximum", [&](double m) { return n <= m; }, "at most");
-    bound("exclusiveMinimum", [&](double m) { return n > m; }, "more than");
-    bound("exclusiveMaximum", [&](double m) { return n < m; }, "less than");
-    bound("multipleOf", [&](double m) { return m <= 0 || std::abs(n / m - std::round(n / m)) < 1e-9; }, "a multiple of");
+    bound(
+        "minimum", [&](double m) { return n >= m; }, "at least");
+    bound(
+        "maximum", [&](double m) { return n <= m; }, "at most");
+    bound(
+        "exclusiveMinimum", [&](double m) { return n > m; }, "more than");
+    bound(
+        "exclusiveMaximum", [&](double m) { return n < m; }, "less than");
+    bound(
+        "multipleOf", [&](double m) { return m <= 0 || std::abs(n / m - std::round(n / m)) < 1e-9; }, "a multiple of");
   }
 
   // minX and maxX of a size.
@@ -142,7 +152,8 @@ class Validator {
       if (limit == nullptr || !limit->is_number()) return;
       const double n = static_cast<double>(size);
       if (least ? n < limit->as_double() : n > limit->as_double()) {
-        error(std::string("must have ") + (least ? "at least " : "at most ") + shown(*limit) + " " + unit + ", not " + std::to_string(size));
+        error(std::string("must have ") + (least ? "at least " : "at most ") + shown(*limit) + " " + unit + ", not " +
+              std::to_string(size));
       }
     };
     bound(low, true);
@@ -158,7 +169,8 @@ class Validator {
       else if (!RE2::PartialMatch({text.data(), text.size()}, *re)) error("must match " + shown(*pattern));
     }
     if (const Value* format = schema.find("format"); format != nullptr && format->is_string()) {
-      if (!fits_format(format->as_string(), text)) error("must be " + std::string(format_in_words(format->as_string())));
+      if (!fits_format(format->as_string(), text))
+        error("must be " + std::string(format_in_words(format->as_string())));
     }
   }
 
@@ -166,7 +178,10 @@ class Validator {
     sizes(schema, "minItems", "maxItems", v.size(), "items");
     const Value* prefix = schema.find("prefixItems");
     const Value* rest = schema.find("items");
-    if (rest != nullptr && rest->is_array()) { prefix = rest; rest = schema.find("additionalItems"); }   // drafts up to 2019
+    if (rest != nullptr && rest->is_array()) {
+      prefix = rest;
+      rest = schema.find("additionalItems");
+    }  // drafts up to 2019
     const std::size_t fixed = prefix != nullptr && prefix->is_array() ? prefix->size() : 0;
     const Value* contains = schema.find("contains");
     bool contained = contains == nullptr;
@@ -198,7 +213,8 @@ class Validator {
       for (const auto& [name, others] : needs->members()) {
         if (v.find(name.as_string()) == nullptr || !others.is_array()) continue;
         for (const Value& other : others.items()) {
-          if (other.is_string() && v.find(other.as_string()) == nullptr) error("has " + shown(name) + " and therefore needs " + shown(other));
+          if (other.is_string() && v.find(other.as_string()) == nullptr)
+            error("has " + shown(name) + " and therefore needs " + shown(other));
         }
       }
     }
@@ -213,7 +229,8 @@ class Validator {
     for (const auto& [key, member] : v.members()) {
       if (!afford()) return;
       const std::string_view name = key.as_string();
-      if (names != nullptr && !fits(*names, key) && !exhausted_) error("has a member " + shown(key) + ", which is not a name allowed here");
+      if (names != nullptr && !fits(*names, key) && !exhausted_)
+        error("has a member " + shown(key) + ", which is not a name allowed here");
       bool known = false;
       if (const Value* own = properties != nullptr ? properties->find(name) : nullptr; own != nullptr) {
         known = true;
@@ -231,15 +248,20 @@ class Validator {
       }
       if (known || others == nullptr) continue;
       if (others->is_bool() && !others->as_bool()) stranger(properties, key);
-      else { const Deeper in(*this, name); check(*others, member); }
+      else {
+        const Deeper in(*this, name);
+        check(*others, member);
+      }
     }
   }
 
   void stranger(const Value* properties, const Value& key) {
     std::vector<std::string_view> names;
-    if (properties != nullptr && properties->is_object()) for (const auto& [name, s] : properties->members()) names.push_back(name.as_string());
+    if (properties != nullptr && properties->is_object())
+      for (const auto& [name, s] : properties->members()) names.push_back(name.as_string());
     std::string message = "has an unknown member " + shown(key);
-    if (const std::string_view near = nearest(key.as_string(), names); !near.empty()) message += "; did you mean \"" + std::string(near) + "\"?";
+    if (const std::string_view near = nearest(key.as_string(), names); !near.empty())
+      message += "; did you mean \"" + std::string(near) + "\"?";
     error(std::move(message));
   }
 
@@ -255,16 +277,21 @@ class Validator {
   }
 
   void combined(const Value& schema, const Value& v) {
-    if (const Value* all = schema.find("allOf"); all != nullptr && all->is_array()) for (const Value& s : all->items()) check(s, v);
+    if (const Value* all = schema.find("allOf"); all != nullptr && all->is_array())
+      for (const Value& s : all->items()) check(s, v);
     if (const Value* any = schema.find("anyOf"); any != nullptr && any->is_array()) {
-      if (std::none_of(any->items().begin(), any->items().end(), [&](const Value& s) { return fits(s, v); }) && !exhausted_) no_branch(*any, v);
+      if (std::none_of(any->items().begin(), any->items().end(), [&](const Value& s) { return fits(s, v); }) &&
+          !exhausted_)
+        no_branch(*any, v);
     }
     if (const Value* one = schema.find("oneOf"); one != nullptr && one->is_array()) {
-      const auto count = std::count_if(one->items().begin(), one->items().end(), [&](const Value& s) { return fits(s, v); });
+      const auto count =
+          std::count_if(one->items().begin(), one->items().end(), [&](const Value& s) { return fits(s, v); });
       if (count == 0 && !exhausted_) no_branch(*one, v);
       if (count > 1) error("fits " + std::to_string(count) + " of the alternatives, where exactly one may fit");
     }
-    if (const Value* no = schema.find("not"); no != nullptr && fits(*no, v) && !exhausted_) error("is of a kind that is excluded here");
+    if (const Value* no = schema.find("not"); no != nullptr && fits(*no, v) && !exhausted_)
+      error("is of a kind that is excluded here");
     if (const Value* condition = schema.find("if"); condition != nullptr) {
       const Value* then = schema.find(fits(*condition, v) ? "then" : "else");
       if (then != nullptr) check(*then, v);
@@ -287,7 +314,7 @@ class Validator {
   const SchemaLimits& limits_;
   std::string pointer_;
   std::vector<SchemaError> errors_;
-  std::size_t failures_ = 0;   // errors counted beyond the limit, too
+  std::size_t failures_ = 0;  // errors counted beyond the limit, too
   std::size_t work_ = 0, depth_ = 0;
   bool exhausted_ = false;
   std::string exhausted_at_;

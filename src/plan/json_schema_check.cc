@@ -11,11 +11,14 @@ namespace perdure::plan {
 namespace {
 
 constexpr std::string_view k_types[] = {"null", "boolean", "number", "integer", "string", "array", "object"};
-constexpr std::string_view k_schemas[] = {"additionalProperties", "propertyNames", "contains", "not", "if", "then", "else"};
+constexpr std::string_view k_schemas[] = {
+    "additionalProperties", "propertyNames", "contains", "not", "if", "then", "else"};
 constexpr std::string_view k_schema_lists[] = {"allOf", "anyOf", "oneOf", "prefixItems"};
-constexpr std::string_view k_schema_maps[] = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"};
+constexpr std::string_view k_schema_maps[] = {"properties", "patternProperties", "$defs", "definitions",
+                                              "dependentSchemas"};
 constexpr std::string_view k_numbers[] = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"};
-constexpr std::string_view k_sizes[] = {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"};
+constexpr std::string_view k_sizes[] = {"minLength", "maxLength",     "minItems",
+                                        "maxItems",  "minProperties", "maxProperties"};
 
 class SchemaCheck {
  public:
@@ -42,9 +45,12 @@ class SchemaCheck {
     ++depth_;
     types(s, at);
     values(s, at);
-    for (const std::string_view key : k_schemas) if (const Value* sub = s.find(key); sub != nullptr) schema(*sub, under(at, key));
-    for (const std::string_view key : k_schema_lists) if (const Value* sub = s.find(key); sub != nullptr) list(*sub, under(at, key));
-    for (const std::string_view key : k_schema_maps) if (const Value* sub = s.find(key); sub != nullptr) map(*sub, under(at, key), key);
+    for (const std::string_view key : k_schemas)
+      if (const Value* sub = s.find(key); sub != nullptr) schema(*sub, under(at, key));
+    for (const std::string_view key : k_schema_lists)
+      if (const Value* sub = s.find(key); sub != nullptr) list(*sub, under(at, key));
+    for (const std::string_view key : k_schema_maps)
+      if (const Value* sub = s.find(key); sub != nullptr) map(*sub, under(at, key), key);
     if (const Value* items = s.find("items"); items != nullptr) {
       if (items->is_array()) list(*items, under(at, "items"));
       else schema(*items, under(at, "items"));
@@ -76,8 +82,12 @@ class SchemaCheck {
   void types(const Value& s, const std::string& at) {
     const Value* type = s.find("type");
     if (type == nullptr) return;
-    const auto known = [](const Value& t) { return t.is_string() && std::find(std::begin(k_types), std::end(k_types), t.as_string()) != std::end(k_types); };
-    const bool good = type->is_array() ? !type->items().empty() && std::all_of(type->items().begin(), type->items().end(), known) : known(*type);
+    const auto known = [](const Value& t) {
+      return t.is_string() && std::find(std::begin(k_types), std::end(k_types), t.as_string()) != std::end(k_types);
+    };
+    const bool good = type->is_array()
+                          ? !type->items().empty() && std::all_of(type->items().begin(), type->items().end(), known)
+                          : known(*type);
     if (!good) error(under(at, "type"), "must be null, boolean, number, integer, string, array or object");
   }
 
@@ -87,11 +97,14 @@ class SchemaCheck {
     }
     for (const std::string_view key : k_sizes) {
       const Value* n = s.find(key);
-      if (n != nullptr && (!is_of_type(*n, "integer") || n->as_double() < 0)) error(under(at, key), "must be a whole number, zero or more");
+      if (n != nullptr && (!is_of_type(*n, "integer") || n->as_double() < 0))
+        error(under(at, key), "must be a whole number, zero or more");
     }
-    if (const Value* all = s.find("enum"); all != nullptr && (!all->is_array() || all->items().empty())) error(under(at, "enum"), "must be an array of values");
+    if (const Value* all = s.find("enum"); all != nullptr && (!all->is_array() || all->items().empty()))
+      error(under(at, "enum"), "must be an array of values");
     if (const Value* names = s.find("required"); names != nullptr) {
-      const bool good = names->is_array() && std::all_of(names->items().begin(), names->items().end(), [](const Value& n) { return n.is_string(); });
+      const bool good = names->is_array() && std::all_of(names->items().begin(), names->items().end(),
+                                                         [](const Value& n) { return n.is_string(); });
       if (!good) error(under(at, "required"), "must be an array of names");
     }
     if (const Value* p = s.find("pattern"); p != nullptr) pattern(*p, under(at, "pattern"));
@@ -123,9 +136,11 @@ class Defaults {
     if (!schema.is_object() || ++work_ > limits_.work || depth_ >= limits_.depth) return v;
     ++depth_;
     if (const Value* ref = schema.find("$ref"); ref != nullptr && ref->is_string()) {
-      if (const Value* target = find_reference(root_, ref->as_string()); target != nullptr) v = fill(*target, std::move(v));
+      if (const Value* target = find_reference(root_, ref->as_string()); target != nullptr)
+        v = fill(*target, std::move(v));
     }
-    if (const Value* all = schema.find("allOf"); all != nullptr && all->is_array()) for (const Value& s : all->items()) v = fill(s, std::move(v));
+    if (const Value* all = schema.find("allOf"); all != nullptr && all->is_array())
+      for (const Value& s : all->items()) v = fill(s, std::move(v));
     if (v.is_object()) v = members(schema, std::move(v));
     if (const Value* items = schema.find("items"); items != nullptr && items->is_object() && v.is_array()) {
       for (std::size_t i = 0; i < v.size(); ++i) {

@@ -59,13 +59,15 @@ std::optional<std::string> set_edges(Plan& plan, Node& node) {
   }
   std::vector<std::uint32_t> left = node.indegree;
   std::vector<std::uint32_t> ready;
-  for (std::uint32_t i = 0; i < count; ++i) if (left[i] == 0) ready.push_back(i);
+  for (std::uint32_t i = 0; i < count; ++i)
+    if (left[i] == 0) ready.push_back(i);
   std::size_t done = 0;
   while (!ready.empty()) {
     const std::uint32_t i = ready.back();
     ready.pop_back();
     ++done;
-    for (const std::uint32_t target : node.edges[i]) if (--left[target] == 0) ready.push_back(target);
+    for (const std::uint32_t target : node.edges[i])
+      if (--left[target] == 0) ready.push_back(target);
   }
   return done == count ? std::nullopt : std::optional(at(plan, node.id) + " has a cycle among its steps");
 }
@@ -98,7 +100,8 @@ void set_scopes(Plan& plan) {
 void index_names(Plan& plan) {
   plan.by_name.clear();
   plan.by_name.reserve(plan.nodes.size());
-  for (const Node& node : plan.nodes) if (!node.made_up && node.id != 0) plan.by_name.push_back(node.id);
+  for (const Node& node : plan.nodes)
+    if (!node.made_up && node.id != 0) plan.by_name.push_back(node.id);
   std::sort(plan.by_name.begin(), plan.by_name.end(), [&](NodeId a, NodeId b) {
     const Node& x = plan.nodes[a];
     const Node& y = plan.nodes[b];
@@ -112,7 +115,8 @@ void index_names(Plan& plan) {
 std::optional<std::string> lay_out(Plan& plan) {
   if (plan.nodes.empty()) return "the plan has no steps";
   if (auto wrong = set_parents(plan)) return wrong;
-  for (Node& node : plan.nodes) if (auto wrong = set_edges(plan, node)) return wrong;
+  for (Node& node : plan.nodes)
+    if (auto wrong = set_edges(plan, node)) return wrong;
   set_scopes(plan);
   index_names(plan);
   return std::nullopt;

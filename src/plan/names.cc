@@ -9,7 +9,11 @@ RareTemplate& RareTemplate::operator=(Template t) {
 
 const Template& RareTemplate::none() {
   // Written out, so that it reads as the finalized null that it stands for.
-  static const Template null = [] { Template t; t.constant_json = Bytes(std::string("null")); return t; }();
+  static const Template null = [] {
+    Template t;
+    t.constant_json = Bytes(std::string("null"));
+    return t;
+  }();
   return null;
 }
 

@@ -19,7 +19,8 @@ bool is_leaf(const Node& node) {
 std::vector<std::vector<NodeId>> phases(const Node& node) {
   std::vector<std::vector<NodeId>> out;
   std::vector<NodeId> children;
-  for (const NodeId c : node.children) if (c != k_none) children.push_back(c);
+  for (const NodeId c : node.children)
+    if (c != k_none) children.push_back(c);
   if (node.kind == Kind::sequential) {
     for (const NodeId c : children) out.push_back({c});
     return out;
@@ -35,7 +36,11 @@ std::vector<std::vector<NodeId>> phases(const Node& node) {
 class Outliner {
  public:
   Outliner(const Plan& plan, const Durations& durations)
-      : plan_(plan), durations_(durations), size_(plan.nodes.size()), from_(plan.nodes.size(), k_none), chain_(plan.nodes.size()) {
+      : plan_(plan),
+        durations_(durations),
+        size_(plan.nodes.size()),
+        from_(plan.nodes.size(), k_none),
+        chain_(plan.nodes.size()) {
     span_.resize(size_);
     cost_.resize(size_);
     level_.resize(size_);
@@ -57,7 +62,10 @@ class Outliner {
     while (!ready.empty()) {
       const NodeId n = ready.back();
       ready.pop_back();
-      if (is_leaf(plan_.nodes[n])) { out.critical_path.push_back(n); continue; }
+      if (is_leaf(plan_.nodes[n])) {
+        out.critical_path.push_back(n);
+        continue;
+      }
       for (auto it = chain_[n].rbegin(); it != chain_[n].rend(); ++it) ready.push_back(*it);
     }
     if (!durations_.empty()) out.critical_ms = static_cast<DurationMs>(cost_[0]);
@@ -98,9 +106,11 @@ class Outliner {
 
   static std::vector<std::uint32_t> order_of(const Node& node) {
     std::vector<std::uint32_t> left = node.indegree, order;
-    for (std::uint32_t i = 0; i < left.size(); ++i) if (left[i] == 0) order.push_back(i);
+    for (std::uint32_t i = 0; i < left.size(); ++i)
+      if (left[i] == 0) order.push_back(i);
     for (std::size_t done = 0; done < order.size(); ++done) {
-      for (const std::uint32_t t : node.edges[order[done]]) if (--left[t] == 0) order.push_back(t);
+      for (const std::uint32_t t : node.edges[order[done]])
+        if (--left[t] == 0) order.push_back(t);
     }
     return order;
   }
@@ -117,10 +127,16 @@ class Outliner {
       const double end = before[i] + cost_[n];
       const std::uint32_t ends = rounds[i] + span_[n];
       span_[node.id] = std::max(span_[node.id], ends);
-      if (end > most) { most = end; last = i; }
+      if (end > most) {
+        most = end;
+        last = i;
+      }
       for (const std::uint32_t t : node.edges[i]) {
         rounds[t] = std::max(rounds[t], ends);
-        if (end > before[t] || via[t] == k_none) { before[t] = std::max(before[t], end); via[t] = i; }
+        if (end > before[t] || via[t] == k_none) {
+          before[t] = std::max(before[t], end);
+          via[t] = i;
+        }
       }
     }
     cost_[node.id] = std::max(most, 0.0);
@@ -142,7 +158,10 @@ class Outliner {
     std::uint32_t at = level_[node.id];
     for (const auto& group : phases(node)) {
       std::uint32_t span = 0;
-      for (const NodeId n : group) { level_[n] = at; span = std::max(span, span_[n]); }
+      for (const NodeId n : group) {
+        level_[n] = at;
+        span = std::max(span, span_[n]);
+      }
       at += span;
     }
   }
@@ -160,7 +179,8 @@ class Outliner {
 
 std::string path_of(const Plan& plan, NodeId node) {
   std::string path;
-  for (NodeId n = node; n != k_none && n != 0; n = plan.nodes[n].parent) path = plan.nodes[n].name + (path.empty() ? "" : "." + path);
+  for (NodeId n = node; n != k_none && n != 0; n = plan.nodes[n].parent)
+    path = plan.nodes[n].name + (path.empty() ? "" : "." + path);
   return path;
 }
 
@@ -172,17 +192,20 @@ Outline outline(const Plan& plan, const Durations& durations) { return Outliner(
 
 std::string outline_text(const Plan& plan, const Outline& o, const Durations& durations) {
   std::string out = plan.name + (plan.version.empty() ? "" : " " + plan.version) + ": " + std::to_string(o.steps) +
-                    (o.steps == 1 ? " step in " : " steps in ") + std::to_string(o.waves.size()) + (o.waves.size() == 1 ? " wave\n" : " waves\n");
+                    (o.steps == 1 ? " step in " : " steps in ") + std::to_string(o.waves.size()) +
+                    (o.waves.size() == 1 ? " wave\n" : " waves\n");
   const std::size_t width = std::to_string(o.waves.size()).size();
   for (std::size_t i = 0; i < o.waves.size(); ++i) {
     const std::string number = std::to_string(i + 1);
     out += "  " + std::string(width - number.size(), ' ') + number + "  ";
-    for (std::size_t k = 0; k < o.waves[i].size() && k < k_shown_in_wave; ++k) out += (k == 0 ? "" : ", ") + path_of(plan, o.waves[i][k]);
+    for (std::size_t k = 0; k < o.waves[i].size() && k < k_shown_in_wave; ++k)
+      out += (k == 0 ? "" : ", ") + path_of(plan, o.waves[i][k]);
     if (o.waves[i].size() > k_shown_in_wave) out += ", … (" + std::to_string(o.waves[i].size()) + " steps)";
     out += "\n";
   }
   out += "critical path: ";
-  for (std::size_t k = 0; k < o.critical_path.size() && k < k_shown_in_wave; ++k) out += (k == 0 ? "" : " -> ") + path_of(plan, o.critical_path[k]);
+  for (std::size_t k = 0; k < o.critical_path.size() && k < k_shown_in_wave; ++k)
+    out += (k == 0 ? "" : " -> ") + path_of(plan, o.critical_path[k]);
   if (o.critical_path.size() > k_shown_in_wave) out += " -> …";
   out += " (" + std::to_string(o.critical_path.size()) + (o.critical_path.size() == 1 ? " step" : " steps");
   if (!durations.empty()) out += ", about " + format_duration(o.critical_ms);

@@ -21,7 +21,7 @@ using NodeId = std::uint32_t;
 using ExprId = std::uint32_t;
 using ScopeId = std::uint32_t;
 inline constexpr std::uint32_t k_none = 0xffffffff;
-inline constexpr std::size_t k_nesting_max = 256;   // blocks within blocks; recursion over a plan relies on it
+inline constexpr std::size_t k_nesting_max = 256;  // blocks within blocks; recursion over a plan relies on it
 
 struct Place {  // in the workflow file, from 1; 0 when there is none
   std::uint32_t line = 0, column = 0;
@@ -44,10 +44,10 @@ enum class Kind : std::uint8_t {
   set,          // merge into .context
   emit,
   subflow,
-  attempt,      // `try`: children[0] try, catches, finally
+  attempt,  // `try`: children[0] try, catches, finally
   raise,
-  race,         // children at once, first completed wins
-  map,          // task graph made at run time
+  race,  // children at once, first completed wins
+  map,   // task graph made at run time
 };
 std::string_view to_string(Kind kind);
 
@@ -56,8 +56,8 @@ std::string_view to_string(Kind kind);
 struct Template {
   enum class Type : std::uint8_t { constant, expression, text, array, object };
   Type type = Type::constant;
-  Value constant;                  // null by default
-  Bytes constant_json;             // the same, written once (set by finalize)
+  Value constant;       // null by default
+  Bytes constant_json;  // the same, written once (set by finalize)
   ExprId expr = k_none;
   std::vector<std::string> keys;
   std::vector<Template> parts;
@@ -81,12 +81,12 @@ class RareTemplate {
 // Which parts of `.` an expression reads, resolved from its RootUse by finalize().
 struct StepUse {
   NodeId node = k_none;
-  std::string name;   // as written
+  std::string name;  // as written
 };
 struct Expression {
   std::string source;
   Place place;
-  NodeId owner = k_none;           // the node whose scope it is evaluated in; root for head expressions
+  NodeId owner = k_none;               // the node whose scope it is evaluated in; root for head expressions
   std::vector<std::string> variables;  // "out","args" in compensations, "arg" in updates
   // set by finalize:
   std::shared_ptr<const expr::Program> program;
@@ -115,25 +115,49 @@ struct Timeouts {  // 0: none
   DurationMs start_to_close_ms = 0, schedule_to_start_ms = 0, schedule_to_close_ms = 0, heartbeat_ms = 0;
 };
 struct Breaker {
-  std::string service;             // empty: the driver's own (host for http, tool's name)
+  std::string service;  // empty: the driver's own (host for http, tool's name)
   std::uint32_t failures = 5, successes = 2;
   DurationMs open_for_ms = 60'000;
   NodeId fallback = k_none;
   bool explicitly_set = false;
 };
-struct RateLimit { double per_second = 0; };  // 0: none
+struct RateLimit {
+  double per_second = 0;
+};  // 0: none
 
 enum class OnError : std::uint8_t { fail, proceed, fallback };  // `continue` is `proceed`
 
-struct Case { ExprId when = k_none; NodeId body = k_none; };    // when k_none: default
-struct Catch { std::vector<std::string> errors; ExprId when = k_none; std::optional<Retry> retry; NodeId body = k_none; };
+struct Case {
+  ExprId when = k_none;
+  NodeId body = k_none;
+};  // when k_none: default
+struct Catch {
+  std::vector<std::string> errors;
+  ExprId when = k_none;
+  std::optional<Retry> retry;
+  NodeId body = k_none;
+};
 enum class ReviewTimeout : std::uint8_t { reject, approve, escalate };
 
 // One field group per kind; only the group of the node's kind is present.
-struct ActivitySpec { std::string type; std::string action; Template with; };  // type "http", "tool:github", "llm", ...
-struct LoopSpec { ExprId while_ = k_none, until = k_none; Template times; std::uint32_t max_iterations = 10'000; };
-struct WaitSpec { Template duration; Template until; };   // exactly one is not null
-struct ListenSpec { Template signal; DurationMs timeout_ms = 0; };
+struct ActivitySpec {
+  std::string type;
+  std::string action;
+  Template with;
+};  // type "http", "tool:github", "llm", ...
+struct LoopSpec {
+  ExprId while_ = k_none, until = k_none;
+  Template times;
+  std::uint32_t max_iterations = 10'000;
+};
+struct WaitSpec {
+  Template duration;
+  Template until;
+};  // exactly one is not null
+struct ListenSpec {
+  Template signal;
+  DurationMs timeout_ms = 0;
+};
 struct ReviewSpec {
   Template reviewers, data, form;
   std::uint32_t quorum = 1;
@@ -143,16 +167,27 @@ struct ReviewSpec {
   Template escalate_to;
   bool no_self_approval = false;
 };
-struct EmitSpec { Template type, data; };
-struct SubflowSpec { Template name; std::string version; Template with; bool wait = true; };
-struct RaiseSpec { Template type, title, detail, status; };
-struct MapSpec { Template tasks; };
+struct EmitSpec {
+  Template type, data;
+};
+struct SubflowSpec {
+  Template name;
+  std::string version;
+  Template with;
+  bool wait = true;
+};
+struct RaiseSpec {
+  Template type, title, detail, status;
+};
+struct MapSpec {
+  Template tasks;
+};
 
 struct Node {
   NodeId id = 0;
   NodeId parent = k_none;
-  std::string name;               // unique among its siblings; made up ("then", "case1") where the file has none
-  bool made_up = false;           // the name is the loader's: no expression can mean this node
+  std::string name;      // unique among its siblings; made up ("then", "case1") where the file has none
+  bool made_up = false;  // the name is the loader's: no expression can mean this node
   Kind kind = Kind::sequential;
   Place place;
   std::string summary;
@@ -166,18 +201,18 @@ struct Node {
   Timeouts timeouts;
   OnError on_error = OnError::fail;
   NodeId fallback = k_none;
-  NodeId compensation = k_none;    // an activity node; not a child in the flow (its parent is this node)
+  NodeId compensation = k_none;  // an activity node; not a child in the flow (its parent is this node)
   bool pivot = false;
-  std::string saga;                // not empty: a scope of its own
+  std::string saga;  // not empty: a scope of its own
   std::vector<std::string> outputs;
   Priority priority = Priority::normal;
   std::string queue;
   std::unique_ptr<Breaker> breaker;
   RateLimit rate_limit;
-  RareTemplate idempotency_key;    // null: the command id
+  RareTemplate idempotency_key;  // null: the command id
   DurationMs cache_for_ms = 0;
   RareTemplate cache_key;
-  Value budget;                    // validated, kept, enforced by later builds
+  Value budget;  // validated, kept, enforced by later builds
 
   // body
   std::vector<NodeId> children;
@@ -199,26 +234,37 @@ struct Node {
   std::unique_ptr<MapSpec> map;
 
   // set by finalize
-  ScopeId scope = 0;               // where this node's own result lives
-  std::uint32_t slot = 0;          // its place there
-  ScopeId inner_scope = k_none;    // foreach over a body with steps inside: the scope each item gets
-  std::uint32_t index = 0;         // place among the parent's children
+  ScopeId scope = 0;             // where this node's own result lives
+  std::uint32_t slot = 0;        // its place there
+  ScopeId inner_scope = k_none;  // foreach over a body with steps inside: the scope each item gets
+  std::uint32_t index = 0;       // place among the parent's children
 };
 
-struct Scope { NodeId owner = k_none; ScopeId parent = k_none; std::uint32_t slots = 0; };
+struct Scope {
+  NodeId owner = k_none;
+  ScopeId parent = k_none;
+  std::uint32_t slots = 0;
+};
 
-struct Query { std::string name; ExprId expr = k_none; };
-struct Update { std::string name; ExprId validate = k_none; Template set; };
+struct Query {
+  std::string name;
+  ExprId expr = k_none;
+};
+struct Update {
+  std::string name;
+  ExprId validate = k_none;
+  Template set;
+};
 
 struct Plan {
   std::string name, version, description;
-  Value metadata;                  // kept, never interpreted
-  Value input_schema;              // JSON Schema or null
-  Value context;                   // initial .context, an object
-  Template output;                 // null: every top-level step's output by id
+  Value metadata;      // kept, never interpreted
+  Value input_schema;  // JSON Schema or null
+  Value context;       // initial .context, an object
+  Template output;     // null: every top-level step's output by id
   bool has_output = false;
-  DurationMs timeout_ms = 0;       // limits.timeout
-  std::uint32_t parallel = 0;      // limits.parallel: activities in flight in one run; 0: no limit
+  DurationMs timeout_ms = 0;   // limits.timeout
+  std::uint32_t parallel = 0;  // limits.parallel: activities in flight in one run; 0: no limit
   Value budget, secrets, triggers, tags, search;
   std::vector<Query> queries;
   std::vector<Update> updates;
@@ -227,17 +273,21 @@ struct Plan {
 
   // set by finalize
   std::vector<Scope> scopes;
-  std::vector<NodeId> by_name;     // nodes that are not made up, by (name, parent): what resolve_step searches
-  std::string hash;                // sha256 of the canonical encoding without its places, 64 hex digits: moving lines
-                                   // or writing a comment makes no new version
-  Bytes encoded;                   // the whole encoding
+  std::vector<NodeId> by_name;  // nodes that are not made up, by (name, parent): what resolve_step searches
+  std::string hash;             // sha256 of the canonical encoding without its places, 64 hex digits: moving lines
+                                // or writing a comment makes no new version
+  Bytes encoded;                // the whole encoding
 };
 
 // An expression that does not compile, or names a step it can't see. expr k_none: the shape of the plan is wrong.
-struct PlanError { ExprId expr = k_none; std::size_t offset = 0; std::string message, hint; };
+struct PlanError {
+  ExprId expr = k_none;
+  std::size_t offset = 0;
+  std::string message, hint;
+};
 
-// Compiles every expression, resolves the steps they name, lays out scopes, encodes and hashes. All errors at once; with
-// errors the plan is neither encoded nor hashed. Must be called exactly once on a plan that a loader has filled.
+// Compiles every expression, resolves the steps they name, lays out scopes, encodes and hashes. All errors at once;
+// with errors the plan is neither encoded nor hashed. Must be called exactly once on a plan that a loader has filled.
 std::vector<PlanError> finalize(Plan& plan);
 
 // The step an expression owned by `from` means by `.steps.NAME`: a sibling, else a child of an enclosing block going

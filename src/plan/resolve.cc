@@ -59,7 +59,10 @@ Resolved resolve(const Plan& plan, NodeId from, std::string_view name) {
   NodeId seen = k_none, hidden = k_none;
   std::size_t count = 0;
   for (auto it = range.first; it != range.second; ++it) {
-    if (!sees(plan, from, plan.nodes[*it].scope)) { hidden = *it; continue; }
+    if (!sees(plan, from, plan.nodes[*it].scope)) {
+      hidden = *it;
+      continue;
+    }
     seen = *it;
     ++count;
   }

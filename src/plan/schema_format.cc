@@ -66,7 +66,8 @@ bool is_uri(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size() || is_digit(text[0])) return false;
   const std::string_view scheme = text.substr(0, colon);
-  const bool good = std::all_of(scheme.begin(), scheme.end(), [](char c) { return is_alnum(c) || c == '+' || c == '-' || c == '.'; });
+  const bool good =
+      std::all_of(scheme.begin(), scheme.end(), [](char c) { return is_alnum(c) || c == '+' || c == '-' || c == '.'; });
   return good && std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20; });
 }
 
@@ -112,7 +113,8 @@ std::string_view article(std::string_view type) {
 bool fits_format(std::string_view format, std::string_view text) {
   if (format == "date-time") return is_date_time(text);
   if (format == "date") return is_date(text);
-  if (format == "time") return is_date_time("2000-01-01T" + std::string(text)) || is_date_time("2000-01-01T" + std::string(text) + "Z");
+  if (format == "time")
+    return is_date_time("2000-01-01T" + std::string(text)) || is_date_time("2000-01-01T" + std::string(text) + "Z");
   if (format == "duration") return text.starts_with('P') && parse_duration(text).has_value();
   if (format == "email") return is_email(text);
   if (format == "uri") return is_uri(text);

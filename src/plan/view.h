@@ -18,9 +18,9 @@ std::string path_of(const Plan& plan, NodeId node);
 using Durations = std::map<std::string, DurationMs, std::less<>>;  // by path or name of the step, e.g. from history
 
 struct Outline {
-  std::vector<std::vector<NodeId>> waves;   // steps that are not blocks, by the earliest round in which they can run
-  std::vector<NodeId> critical_path;        // the longest chain of steps, first to last
-  DurationMs critical_ms = 0;               // of it, by the durations given; 0 when none were given
+  std::vector<std::vector<NodeId>> waves;  // steps that are not blocks, by the earliest round in which they can run
+  std::vector<NodeId> critical_path;       // the longest chain of steps, first to last
+  DurationMs critical_ms = 0;              // of it, by the durations given; 0 when none were given
   std::size_t steps = 0;
 };
 // Loops and foreach count once, every branch as if it were taken. Without durations each step counts the same.
@@ -36,10 +36,12 @@ inline constexpr std::size_t k_svg_steps_max = 1'000;
 
 struct Change {
   enum class What : std::uint8_t { added, removed, changed } what = What::changed;
-  std::string path;                          // of the step; empty: the workflow's head
-  std::string kind;                          // "http", "sequential", …
-  struct Field { std::string name, before, after; };
-  std::vector<Field> fields;                 // of what is changed; of an added or removed step what it has
+  std::string path;  // of the step; empty: the workflow's head
+  std::string kind;  // "http", "sequential", …
+  struct Field {
+    std::string name, before, after;
+  };
+  std::vector<Field> fields;  // of what is changed; of an added or removed step what it has
 };
 // What turns `before` into `after`, in plan order; steps are matched by path. Empty when they mean the same.
 std::vector<Change> diff(const Plan& before, const Plan& after);

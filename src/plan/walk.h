@@ -11,9 +11,12 @@ enum class BodyRole : std::uint8_t { child, branch, handler, finally, fallback, 
 // Calls f(NodeId or NodeId&, BodyRole) for each body in canonical order; absent ones are left out.
 template <class NodeT, class F>
 void for_each_body(NodeT& node, F&& f) {
-  for (auto& id : node.children) if (id != k_none) f(id, BodyRole::child);
-  for (auto& c : node.cases) if (c.body != k_none) f(c.body, BodyRole::branch);
-  for (auto& c : node.catches) if (c.body != k_none) f(c.body, BodyRole::handler);
+  for (auto& id : node.children)
+    if (id != k_none) f(id, BodyRole::child);
+  for (auto& c : node.cases)
+    if (c.body != k_none) f(c.body, BodyRole::branch);
+  for (auto& c : node.catches)
+    if (c.body != k_none) f(c.body, BodyRole::handler);
   if (node.finally != k_none) f(node.finally, BodyRole::finally);
   if (node.fallback != k_none) f(node.fallback, BodyRole::fallback);
   if (node.breaker && node.breaker->fallback != k_none) f(node.breaker->fallback, BodyRole::breaker_fallback);
@@ -33,7 +36,10 @@ void for_each_template(NodeT& node, F&& f) {
   rare(node.set, "set");
   if (node.activity) f(node.activity->with, "with");
   if (node.loop) f(node.loop->times, "times");
-  if (node.wait) { f(node.wait->duration, "wait"); f(node.wait->until, "wait_until"); }
+  if (node.wait) {
+    f(node.wait->duration, "wait");
+    f(node.wait->until, "wait_until");
+  }
   if (node.listen) f(node.listen->signal, "listen.signal");
   if (node.review) {
     f(node.review->reviewers, "reviewers");
@@ -41,8 +47,14 @@ void for_each_template(NodeT& node, F&& f) {
     f(node.review->form, "form");
     f(node.review->escalate_to, "escalate_to");
   }
-  if (node.emit) { f(node.emit->type, "emit.type"); f(node.emit->data, "emit.data"); }
-  if (node.subflow) { f(node.subflow->name, "subflow"); f(node.subflow->with, "with"); }
+  if (node.emit) {
+    f(node.emit->type, "emit.type");
+    f(node.emit->data, "emit.data");
+  }
+  if (node.subflow) {
+    f(node.subflow->name, "subflow");
+    f(node.subflow->with, "with");
+  }
   if (node.raise) {
     f(node.raise->type, "raise.type");
     f(node.raise->title, "raise.title");
