@@ -125,6 +125,20 @@ TEST_P(Whole, CanBeLookedAt) {
   }
 }
 
+// The bytes of a plan, as they are stored: a difference means that stored plans can't be read any more, or that the
+// version in docs/formats/plan.md has to rise.
+TEST(Encoding, KeepsItsBytes) {
+  const fs::path folder = fs::path(PERDURE_SOURCE_DIR) / "tests/loader";
+  for (const char* name : {"common", "graph", "kinds"}) {
+    const fs::path golden = folder / (std::string(name) + ".plan");
+    const Loaded loaded = load_native(read(folder / (std::string(name) + ".yaml")), "f");
+    ASSERT_TRUE(loaded.ok());
+    if (std::getenv("PERDURE_REWRITE") != nullptr)
+      std::ofstream(golden, std::ios::binary) << loaded.plan->encoded.view();
+    EXPECT_TRUE(read(golden) == loaded.plan->encoded.view()) << name;
+  }
+}
+
 std::vector<std::string> all_files() {
   std::vector<std::string> out = files("tests/loader");
   for (const char* folder : {"examples", "examples/patterns"})
