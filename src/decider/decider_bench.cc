@@ -65,7 +65,6 @@ struct Driver {
 
 void report(benchmark::State& bench, std::uint64_t steps, std::uint64_t bytes) {
   bench.SetItemsProcessed(static_cast<std::int64_t>(steps));
-  bench.counters["ns_per_step"] = benchmark::Counter(static_cast<double>(steps) * 1e-9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   bench.counters["bytes_per_step"] = static_cast<double>(bytes) / static_cast<double>(steps);
 }
 

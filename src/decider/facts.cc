@@ -87,7 +87,10 @@ void Turn::take(std::size_t place, const h::Event& fact) {
   } else if (std::holds_alternative<h::CancelRequested>(fact)) {
     if (state_.cancel_requested) return;
     emit(fact);
-    if (state_.paused) emit(h::ResumeRequested{std::get<h::CancelRequested>(fact).by, "cancelled"});
+    if (state_.paused) {
+      emit(h::ResumeRequested{std::get<h::CancelRequested>(fact).by, "cancelled"});
+      wake_all();
+    }
     cancel(0);
   } else if (std::holds_alternative<h::PauseRequested>(fact)) {
     if (!state_.paused) emit(fact);

@@ -258,7 +258,7 @@ void Turn::cancel(FrameId id) {
       }
       settle_cancel(id);
       return;
-    case Phase::queued: settle_cancel(id); return;
+    case Phase::queued:
     case Phase::backing_off:
       if (f.maybe_effect && node(id).compensation != k_none) record_effect(id, true);
       settle_cancel(id);
