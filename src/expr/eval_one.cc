@@ -97,37 +97,13 @@ Value Evaluator::one(const Node& node, const Value& input, const Env* env) {
   if (!step(node)) return {};
   switch (node.kind) {
     case Kind::slice: return one_slice(node, input, env);
-    case Kind::pipe: {
-      Value hold;
-      const Value* current = &input;
-      for (std::size_t i = 0; i + 1 < node.list.size(); ++i) {
-        current = one_ref(*node.list[i], *current, env, hold);
-        if (stopped()) return {};
-      }
-      const Node& last = *node.list.back();
-      return current == &hold ? one_owned(last, std::move(hold), env) : one(last, *current, env);
-    }
+    case Kind::pipe: return one_pipe(node, input, env);
     case Kind::negate: {
       Value hold;
       const Value* value = one_ref(*node.a, input, env, hold);
       return stopped() ? Value() : negate(*this, node, *value);
     }
-    case Kind::binary: {
-      Value right_hold;
-      const Value* right = one_ref(*node.b, input, env, right_hold);
-      if (stopped()) return {};
-      if (node.op >= Operator::equal) {
-        Value left_hold;
-        const Value* left = one_ref(*node.a, input, env, left_hold);
-        if (stopped()) return {};
-        if (left->type() == Value::Type::integer && right->type() == Value::Type::integer) {
-          return compare_with(node.op, *left, *right);
-        }
-        return apply(*this, node, node.op, *left, *right);
-      }
-      Value left = one(*node.a, input, env);
-      return stopped() ? Value() : apply(*this, node, node.op, std::move(left), *right);
-    }
+    case Kind::binary: return one_binary(node, input, env);
     case Kind::logic_and:
     case Kind::logic_or: return one_logic(node, input, env);
     case Kind::alternative: {
@@ -158,6 +134,33 @@ Value Evaluator::one(const Node& node, const Value& input, const Env* env) {
     case Kind::special: return one_special(node, input, env);
     default: return raise(node, "not a single output");
   }
+}
+
+Value Evaluator::one_pipe(const Node& node, const Value& input, const Env* env) {
+  Value hold;
+  const Value* current = &input;
+  for (std::size_t i = 0; i + 1 < node.list.size(); ++i) {
+    current = one_ref(*node.list[i], *current, env, hold);
+    if (stopped()) return {};
+  }
+  const Node& last = *node.list.back();
+  return current == &hold ? one_owned(last, std::move(hold), env) : one(last, *current, env);
+}
+
+// The right side first: its error is the one that shows.
+Value Evaluator::one_binary(const Node& node, const Value& input, const Env* env) {
+  Value right_hold;
+  const Value* right = one_ref(*node.b, input, env, right_hold);
+  if (stopped()) return {};
+  if (node.op < Operator::equal) {
+    Value left = one(*node.a, input, env);
+    return stopped() ? Value() : apply(*this, node, node.op, std::move(left), *right);
+  }
+  Value left_hold;
+  const Value* left = one_ref(*node.a, input, env, left_hold);
+  if (stopped()) return {};
+  if (left->is_integer() && right->is_integer()) return compare_with(node.op, *left, *right);
+  return apply(*this, node, node.op, *left, *right);
 }
 
 Value Evaluator::one_owned(const Node& node, Value input, const Env* env) {

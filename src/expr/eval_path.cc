@@ -73,30 +73,8 @@ bool Evaluator::run_paths(const Node& node, const PathItem& input, const Env* en
         const Node* branch = condition.truthy() ? node.b : node.c;
         return branch == nullptr ? emit(input) : run_paths(*branch, input, env, emit);
       });
-    case Kind::attempt: {
-      bool downstream = false;
-      const bool more = run_paths(*node.a, input, env, [&](const PathItem& item) {
-        if (emit(item)) return true;
-        downstream = true;
-        return false;
-      });
-      Value error;
-      if (more) return true;
-      if (downstream || !catch_error(error)) return false;
-      return node.b == nullptr ||
-             run_paths(*node.b, PathItem{error, input.path, same_place(error, input.value)}, env, emit);
-    }
-    case Kind::bind:
-      return run(*node.a, input.value, env, [&](Value&& value) {
-        bool downstream = false;
-        return bind(node, value, env, downstream, [&](const Env* bound) {
-          return run_paths(*node.b, input, bound, [&](const PathItem& item) {
-            if (emit(item)) return true;
-            downstream = true;
-            return false;
-          });
-        });
-      });
+    case Kind::attempt: return paths_attempt(node, input, env, emit);
+    case Kind::bind: return paths_bind(node, input, env, emit);
     case Kind::reduce:
     case Kind::foreach: return paths_reduce(node, input, env, emit);
     case Kind::label: {
@@ -120,6 +98,33 @@ bool Evaluator::run_paths(const Node& node, const PathItem& input, const Env* en
         return emit(PathItem{value, input.path, input.intact && same_place(value, input.value)});
       });
   }
+}
+
+bool Evaluator::paths_attempt(const Node& node, const PathItem& input, const Env* env, EmitPath emit) {
+  bool downstream = false;
+  const bool more = run_paths(*node.a, input, env, [&](const PathItem& item) {
+    if (emit(item)) return true;
+    downstream = true;
+    return false;
+  });
+  Value error;
+  if (more) return true;
+  if (downstream || !catch_error(error)) return false;
+  return node.b == nullptr ||
+         run_paths(*node.b, PathItem{error, input.path, same_place(error, input.value)}, env, emit);
+}
+
+bool Evaluator::paths_bind(const Node& node, const PathItem& input, const Env* env, EmitPath emit) {
+  return run(*node.a, input.value, env, [&](Value&& value) {
+    bool downstream = false;
+    return bind(node, value, env, downstream, [&](const Env* bound) {
+      return run_paths(*node.b, input, bound, [&](const PathItem& item) {
+        if (emit(item)) return true;
+        downstream = true;
+        return false;
+      });
+    });
+  });
 }
 
 bool Evaluator::paths_pipe(const Node& node, std::size_t from, const PathItem& input, const Env* env, EmitPath emit) {

@@ -133,6 +133,8 @@ class Evaluator {
   bool run_special(const Node& node, const Value& input, const Env* env, Emit emit);
   // one, by kind (eval_one.cc)
   Value one_slice(const Node& node, const Value& input, const Env* env);
+  Value one_pipe(const Node& node, const Value& input, const Env* env);
+  Value one_binary(const Node& node, const Value& input, const Env* env);
   Value one_logic(const Node& node, const Value& input, const Env* env);
   Value one_call(const Node& node, const Value& input, const Env* env);
   Value one_object(const Node& node, const Value& input, const Env* env);
@@ -157,6 +159,8 @@ class Evaluator {
                    FunctionRef<bool(Value& member)> change);
   // paths (eval_path.cc)
   bool paths_pipe(const Node& node, std::size_t from, const PathItem& input, const Env* env, EmitPath emit);
+  bool paths_attempt(const Node& node, const PathItem& input, const Env* env, EmitPath emit);
+  bool paths_bind(const Node& node, const PathItem& input, const Env* env, EmitPath emit);
   bool paths_access(const Node& node, const PathItem& base, const Value& key, EmitPath emit);
   bool paths_iterate(const Node& node, const PathItem& base, EmitPath emit);
   bool paths_descend(const Node& node, const PathItem& input, EmitPath emit);
@@ -173,6 +177,10 @@ class Evaluator {
   bool special_first(const Node& node, const Value& input, const Env* env, Emit emit);
   bool special_nth(const Node& node, const Value& input, const Env* env, Emit emit);
   bool special_last(const Node& node, const Value& input, const Env* env, Emit emit);
+  struct Traversal;
+  bool traverse_found(Traversal& t, bool done);
+  bool traverse_check(Traversal& t, const Value& value, const Env* env);
+  bool traverse_expand(Traversal& t, Value value, const Env* env);
   bool traverse(const Node& node, const Value& input, const Env* env, Emit emit);
   Value special_map(const Node& node, const Value& input, const Env* env);
   Value special_map_values(const Node& node, const Value& input, const Env* env);

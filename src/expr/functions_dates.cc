@@ -94,7 +94,7 @@ Value gmtime(Evaluator& evaluator, const Node& at, const Value& input, const Val
   return to_value(break_down(input.as_double()));
 }
 
-Value mktime(Evaluator& evaluator, const Node& at, const Value& input, const Value*) {
+Value to_seconds(Evaluator& evaluator, const Node& at, const Value& input, const Value*) {
   if (!input.is_array()) return evaluator.raise(at, "mktime requires array inputs");
   Broken t;
   if (!from_value(evaluator, at, input, "mktime", t)) return {};
@@ -384,7 +384,7 @@ Value strptime(Evaluator& evaluator, const Node& at, const Value& input, const V
 
 constexpr NativeFunction k_functions[] = {
     {"gmtime", 0, gmtime},
-    {"mktime", 0, mktime},
+    {"mktime", 0, to_seconds},
     {"strftime", 1, strftime},
     {"strptime", 1, strptime},
 };

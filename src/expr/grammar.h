@@ -58,7 +58,9 @@ inline bool is_keyword(std::string_view name) {
 // Every function returns null after a failure, which is kept in error_; the first one counts.
 class Grammar {
  public:
-  Grammar(std::string_view source, Code& code) : lexer_(source), source_(source), scope_(code) {}
+  enum class Names : std::uint8_t { all, native };  // the prelude is made of native functions
+  Grammar(std::string_view source, Code& code, Names names)
+      : lexer_(source), source_(source), scope_(code), names_(names) {}
 
   Node* program(const CompileOptions& options) {
     scope_.set_globals(options.variables);
@@ -483,6 +485,7 @@ class Grammar {
   Lexer lexer_;
   std::string_view source_;
   Scope scope_;
+  Names names_;
   Token token_;
   CompileError error_;
   bool failed_ = false;

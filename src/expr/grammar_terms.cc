@@ -74,6 +74,7 @@ Node* Grammar::call(const Token& name) {
     if (native->takes_regex) prepare_regex(*n);
     return done(n);
   }
+  if (names_ == Names::native) return fail_at(offset, "unknown function in the prelude");
   if (const Function* function = find_prelude(name.text, arity)) {
     n->number = scope_.level();
     n->function = function;

@@ -122,15 +122,10 @@ const std::vector<NativeFunction>& natives() {
   return k_all;
 }
 
-// While the prelude itself is being made only its own scope knows its names.
-constinit thread_local bool t_making_prelude = false;
-
 // Made when the first program needs it and kept: its nodes are shared by all programs.
 const Code& prelude() {
   static const std::unique_ptr<const Code> k_code = [] {
-    t_making_prelude = true;
     auto code = parse_prelude(k_prelude);
-    t_making_prelude = false;
     CHECK(code.has_value());
     return std::unique_ptr<const Code>(std::move(*code));
   }();
@@ -180,7 +175,6 @@ const NativeFunction* find_native(std::string_view name, std::size_t arity) {
 
 const Function* find_prelude(std::string_view name, std::size_t arity) {
   using Entry = std::pair<Key, const Function*>;
-  if (t_making_prelude) return nullptr;
   static const std::vector<Entry> k_index = [] {
     std::vector<Entry> index;
     for (const Function& f : prelude().functions) index.push_back({Key{f.name, f.parameters.size()}, &f});
@@ -201,7 +195,6 @@ Refusal find_refusal(std::string_view name) {
 std::vector<std::string> all_function_names() {
   std::vector<std::string> names;
   for (const NativeFunction& f : natives()) names.push_back(std::string(f.name) + "/" + std::to_string(f.arity));
-  if (t_making_prelude) return names;
   for (const Function& f : prelude().functions) names.push_back(f.name + "/" + std::to_string(f.parameters.size()));
   return names;
 }

@@ -13,7 +13,7 @@ tl::expected<std::unique_ptr<Code>, CompileError> parse_program(std::string_view
                                        0, "move the data into the input"});
   }
   auto code = std::make_unique<Code>();
-  Grammar grammar(source, *code);
+  Grammar grammar(source, *code, Grammar::Names::all);
   code->root = grammar.program(options);
   if (code->root == nullptr) return tl::unexpected(grammar.error());
   code->variables = options.variables.size();
@@ -23,7 +23,7 @@ tl::expected<std::unique_ptr<Code>, CompileError> parse_program(std::string_view
 
 tl::expected<std::unique_ptr<Code>, CompileError> parse_prelude(std::string_view source) {
   auto code = std::make_unique<Code>();
-  Grammar grammar(source, *code);
+  Grammar grammar(source, *code, Grammar::Names::native);
   if (!grammar.definitions()) return tl::unexpected(grammar.error());
   return code;
 }

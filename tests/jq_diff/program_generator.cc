@@ -7,6 +7,19 @@
 namespace perdure::jq_diff {
 namespace {
 
+constexpr std::array<std::string_view, 11> k_binary = {"+", "-", "*", "/", "%", "==", "!=", "<", ">=", "and", "or"};
+// One initial state: with several, jq 1.6 loses the input after the first.
+constexpr std::array<std::string_view, 5> k_states = {"0", "null", "[]", "{}", "."};
+constexpr std::array<std::string_view, 4> k_update = {"=", "|=", "+=", "//="};
+constexpr std::array<std::string_view, 22> k_plain = {
+    "length", "keys",  "type",     "add",     "sort",     "unique",   "reverse",  "flatten",  "min",  "max", "tojson",
+    "floor",  "first", "transpose", "any",    "all",      "to_entries", "tostring", "ascii_downcase", "explode", "not", "last"};
+constexpr std::array<std::string_view, 12> k_with = {"map",      "select",   "sort_by", "group_by", "min_by", "max_by",
+                                                            "unique_by", "map_values", "limit", "path", "first", "del"};
+constexpr std::array<std::string_view, 8> k_values = {"has",       "contains", "index",     "join",
+                                                             "startswith", "split",   "rtrimstr", "ltrimstr"};
+constexpr std::array<std::string_view, 8> k_paths = {".a", ".b", ".[0]", ".a.b", ".[1:]", ".[]?", ".a[0]?", "..|.a?"};
+
 class Generator {
  public:
   explicit Generator(std::uint64_t seed) : state_(seed * 0xD1342543DE82EF95ULL + 0x632BE59BD9B4E019ULL) {}
@@ -39,18 +52,6 @@ class Generator {
     if (depth == 0) return leaf();
     const auto sub = [this, depth] { return expression(depth - 1); };
     const auto group = [this, depth] { return "(" + expression(depth - 1) + ")"; };
-    static constexpr std::array<std::string_view, 11> k_binary = {"+", "-", "*", "/", "%", "==", "!=", "<", ">=", "and", "or"};
-    // One initial state: with several, jq 1.6 loses the input after the first.
-    static constexpr std::array<std::string_view, 5> k_states = {"0", "null", "[]", "{}", "."};
-    static constexpr std::array<std::string_view, 4> k_update = {"=", "|=", "+=", "//="};
-    static constexpr std::array<std::string_view, 22> k_plain = {
-        "length", "keys",  "type",     "add",     "sort",     "unique",   "reverse",  "flatten",  "min",  "max", "tojson",
-        "floor",  "first", "transpose", "any",    "all",      "to_entries", "tostring", "ascii_downcase", "explode", "not", "last"};
-    static constexpr std::array<std::string_view, 12> k_with = {"map",      "select",   "sort_by", "group_by", "min_by", "max_by",
-                                                                "unique_by", "map_values", "limit", "path", "first", "del"};
-    static constexpr std::array<std::string_view, 8> k_values = {"has",       "contains", "index",     "join",
-                                                                 "startswith", "split",   "rtrimstr", "ltrimstr"};
-    static constexpr std::array<std::string_view, 8> k_paths = {".a", ".b", ".[0]", ".a.b", ".[1:]", ".[]?", ".a[0]?", "..|.a?"};
     switch (below(24)) {
       case 0:
       case 1: return sub() + " | " + sub();
