@@ -19,6 +19,7 @@
 
 namespace perdure::engine {
 
+struct Progress;
 struct StartRequest {
   std::string tenant = "default";
   std::string id;                              // empty: made, time-ordered ("run_…")
@@ -26,6 +27,9 @@ struct StartRequest {
   std::string workflow, version;               // version empty: the newest registered
   Bytes input;                                 // JSON text; empty: null
   Bytes detail;                                // JSON object: tags, search attributes, who; may be empty
+  // Called once when the run has closed and that is durable, unless the id existed already. Without events; on an
+  // engine thread, must not block. Cheaper than watch(), and cannot miss the end.
+  std::function<void(const Progress&)> on_closed;
 };
 struct Started {
   RunKey run;

@@ -74,7 +74,7 @@ void Shard::begin_child(const PlanPtr& plan, const std::shared_ptr<const history
   }
   StartMessage message{plan, info, true, [this, info, wait](Result<engine::Started> started) {
     if (started && !wait) child_ended({info->run.tenant, info->parent}, begun(*info));
-  }};
+  }, {}};
   receive(message);
 }
 

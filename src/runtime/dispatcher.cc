@@ -48,7 +48,7 @@ std::string service_of(const Attempt& attempt) {
 }
 
 bool has_breaker(const Attempt& attempt) {
-  return attempt.plan->plan->nodes[attempt.node].breaker.has_value() || attempt.plan->routes[attempt.node].by_host;
+  return attempt.plan->plan->nodes[attempt.node].breaker != nullptr || attempt.plan->routes[attempt.node].by_host;
 }
 
 policy::CallResult verdict(const activity::Outcome& outcome) {

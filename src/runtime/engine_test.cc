@@ -170,7 +170,7 @@ TYPED_TEST(EngineConformance, SignalsWaitAndAreAppliedOnce) {
   (void)w.engine->signal(run, "paid", Value(2), "key-1");  // the sender tried again
   w.pass(3'600'000);
   EXPECT_EQ(w.status(run), "completed");
-  EXPECT_EQ(w.output(run), R"({"l":1,"z":null})");
+  EXPECT_EQ(w.output(run), R"({"z":null,"l":1})");
   EXPECT_EQ(w.engine->signal({"default", "nobody"}, "paid", Value(1), "").error().code, ErrorCode::not_found);
   w.check(run);
 }
@@ -318,7 +318,7 @@ TYPED_TEST(EngineConformance, AChildRunAnswersItsParent) {
   w.settle();
   EXPECT_EQ(w.status(child), "completed");
   EXPECT_EQ(w.status(run), "completed");
-  EXPECT_EQ(w.output(run), R"({"after":{},"c":{"s":{"got":7}}})");
+  EXPECT_EQ(w.output(run), R"({"c":{"s":{"got":7}},"after":{}})");
   w.check(run);
   w.check(child);
 }

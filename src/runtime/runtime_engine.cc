@@ -177,17 +177,21 @@ void RuntimeEngine::start_async(engine::StartRequest request, std::function<void
   info->input = std::move(*input);
   info->run = RunKey{std::move(request.tenant), std::move(request.id)};
   info->detail = std::move(request.detail);
-  put_start(plan, std::move(info), fresh, [this, done = std::move(done)](Result<engine::Started> started) {
-    core_.requests.fetch_sub(1);
-    done(std::move(started));
-  });
+  put_start(
+      plan, std::move(info), fresh,
+      [this, done = std::move(done)](Result<engine::Started> started) {
+        core_.requests.fetch_sub(1);
+        done(std::move(started));
+      },
+      std::move(request.on_closed));
 }
 
 void RuntimeEngine::put_start(PlanPtr plan, std::shared_ptr<history::StartInfo> info, bool fresh,
-                              std::function<void(Result<engine::Started>)> done) {
+                              std::function<void(Result<engine::Started>)> done,
+                              std::function<void(const engine::Progress&)> on_closed) {
   info->seed = core_.random();
   Shard& shard = core_.shard_of(info->run);
-  shard.post(StartMessage{std::move(plan), std::move(info), fresh, std::move(done)});
+  shard.post(StartMessage{std::move(plan), std::move(info), fresh, std::move(done), std::move(on_closed)});
 }
 
 Result<engine::RunView> RuntimeEngine::wait(const RunKey& run, bool until_idle, std::chrono::milliseconds at_most) {

@@ -65,7 +65,8 @@ class RuntimeEngine final : public engine::Engine {
   Result<Value> tell(const RunKey& run, history::Event fact);
   Result<std::vector<history::Batch>> batches(const RunKey& run);
   void put_start(PlanPtr plan, std::shared_ptr<history::StartInfo> info, bool fresh,
-                 std::function<void(Result<engine::Started>)> done);
+                 std::function<void(Result<engine::Started>)> done,
+                 std::function<void(const engine::Progress&)> on_closed = {});
   Result<LoadedState> load_durable(const RunKey& run);
   Value context_before(const RunKey& run, const LoadedState& from, const std::string& step);
   static storage::RunRow import_row(const decider::State& state);

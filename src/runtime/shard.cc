@@ -164,6 +164,11 @@ void Shard::receive(StartMessage& message) {
   run.state = decider::empty_state(*message.plan->plan);
   runs_[run.key] = std::move(owned);
   use(run);
+  if (message.on_closed)
+    add_interest(run.key, {0, false, [on_closed = std::move(message.on_closed)](const engine::Progress& progress, const Run&) {
+                             if (progress.closed) on_closed(progress);
+                             return !progress.closed;
+                           }});
   add_input(run, history::RunStarted{message.info},
             [done = std::move(message.done), key = info.run](Result<Value> result) {
               if (result) done(engine::Started{key, false});

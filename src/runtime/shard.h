@@ -27,6 +27,7 @@ struct StartMessage {
   std::shared_ptr<const history::StartInfo> info;
   bool fresh_id = false;  // made by us: cannot exist
   std::function<void(Result<engine::Started>)> done;
+  std::function<void(const engine::Progress&)> on_closed;  // may be empty
 };
 struct FactMessage {
   RunKey run;
