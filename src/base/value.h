@@ -68,6 +68,9 @@ class Value {
   // Nesting: 0 for scalars and strings, 1 for an array of them. Never less than the truth, O(1), kept as values are built.
   std::size_t depth() const noexcept;
 
+  // Will a change be made in place? True for scalars.
+  bool sole_holder() const noexcept;
+
   // Copy-on-write changes: in place when this is the only holder, O(n) otherwise. A null becomes the container.
   void set(std::string_view key, Value value);
   void erase(std::string_view key);
