@@ -20,7 +20,6 @@ constexpr std::string_view k_expr = R"({"$ref":"#/$defs/condition"})";
 constexpr std::string_view k_any = R"({})";
 constexpr std::string_view k_steps = R"({"$ref":"#/$defs/steps"})";
 constexpr std::string_view k_names = R"({"$ref":"#/$defs/names"})";
-constexpr std::string_view k_duration = R"({"$ref":"#/$defs/duration"})";
 constexpr std::string_view k_object = R"({"type":["object","string"]})";
 constexpr std::string_view k_count = R"({"type":["integer","string"]})";
 
