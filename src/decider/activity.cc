@@ -92,7 +92,7 @@ void Turn::attempt_failed(FrameId id) {
     // compensation: undoing twice is better than not at all.
     const bool has_other_way = n.on_error != plan::OnError::fail || (n.breaker && n.breaker->fallback != k_none);
     if ((retry.max_attempts != 1 || f.role == Role::compensation) && f.lost <= k_lost_attempts_max && !(breaker && has_other_way))
-      delay = breaker ? std::max<DurationMs>(why->retry_after_ms, 1) : 0;
+      delay = breaker ? std::clamp<DurationMs>(why->retry_after_ms, 1, DurationMs{24} * 3600 * 1000) : 0;
   } else {
     delay = delay_before(retry, f.attempt - std::min<std::uint32_t>(f.lost, f.attempt - 1), *why, state_.info->seed ^ f.command);
   }

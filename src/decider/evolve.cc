@@ -203,7 +203,7 @@ struct Folder {
         head->items->results[f->index] = output;
     } else if (f->role != Role::compensation) {
       if (Slot* slot = slot_of(state, *f, f->node)) {
-        set_slot(*slot, StepStatus::completed, kind, e.from, output, {});
+        set_slot(*slot, StepStatus::completed, kind, is_body_of(*state.plan, f->node, e.from) ? e.from : k_none, output, {});
         for (const auto& name : node.outputs) state.outputs[name] = named_output(*slot, node, name);
       }
     }

@@ -122,6 +122,10 @@ bool is_foreach_head(const State& state, const Frame& frame) {
   return frame.role != Role::item && frame.role != Role::compensation && node_of(state, frame).foreach != k_none;
 }
 
+bool is_body_of(const plan::Plan& plan, NodeId node, NodeId body) {
+  return body == k_none || (body < plan.nodes.size() && plan.nodes[body].parent == node);
+}
+
 bool waits_for_child(const State& state, const Frame& frame) {
   if (frame.phase != Phase::waiting || !frame.wait) return false;
   const auto kind = node_of(state, frame).kind;

@@ -30,6 +30,11 @@ void close_frame(State& state, FrameId id, ChildEnd end, const FaultPtr& fault);
 // A child was passed over without ever having a frame.
 void pass_over(State& state, Frame& parent, std::uint32_t index, bool dead_path);
 
+// `body` is one of the node's own bodies.
+bool is_body_of(const plan::Plan& plan, NodeId node, NodeId body);
+// Whether a decoded snapshot is one that deciding can rely on (state_sound.cc).
+bool holds_together(const State& state);
+
 void set_timer(State& state, FrameId id, TimeMs due, std::uint64_t timer);
 void clear_timer(State& state, FrameId id);
 

@@ -30,6 +30,7 @@ void Turn::record_child(FrameId id) {
 
 // The last entry before `below` that belongs to the frame's scope and is still owed; k_none when there is none.
 std::uint32_t Turn::next_undo(const Frame& f, std::uint32_t below) const {
+  if (f.saga >= state_.sagas.size()) return k_none;
   for (std::uint32_t i = std::min<std::uint32_t>(below, static_cast<std::uint32_t>(state_.saga_log.size())); i-- > 0;) {
     if (i < state_.sagas[f.saga].first_entry) break;
     const SagaEntry& entry = state_.saga_log[i];

@@ -239,23 +239,16 @@ void get_saga(Reader& r, State& state) {
   }
 }
 
-// What is derived from the frames, and the links between them checked.
-bool rebuild(State& state) {
-  const auto frame_or_none = [&](FrameId id) { return id == k_none || live_frame(state, id) != nullptr; };
+// What is derived from the frames.
+void rebuild(State& state) {
   for (FrameId id = 0; id < state.frames.size(); ++id) {
     const Frame& f = state.frames[id];
     if (!f.live) continue;
-    if (!frame_or_none(f.parent) || !frame_or_none(f.first_child) || !frame_or_none(f.next_sibling) ||
-        !frame_or_none(f.previous_sibling) || (f.parent == k_none) != (id == 0))
-      return false;
-    if (f.scope >= state.scopes.size() || !state.scopes[f.scope]) return false;
-    if (f.saga != k_none && f.saga >= state.sagas.size()) return false;
     if (f.due != k_never) state.timers.emplace(f.due, id);
     if (f.phase == Phase::in_flight) ++state.in_flight;
     if (f.wait && !f.wait->name.empty() && f.phase == Phase::waiting) state.listeners[f.wait->name].emplace(f.command, id);
     if (waits_for_child(state, f)) ++state.children_out;
   }
-  return true;
 }
 
 }  // namespace
@@ -370,7 +363,8 @@ Result<State> decode_state(std::string_view bytes, const plan::Plan& plan) {
     state.update_answers.emplace_back(std::move(id), r.bytes());
   }
   if (auto end = r.finish("snapshot"); !end) return tl::unexpected<Error>(end.error());
-  if (!rebuild(state)) return fail(ErrorCode::corrupt, "snapshot: its frames do not fit together");
+  if (!holds_together(state)) return fail(ErrorCode::corrupt, "snapshot: its parts do not fit together");
+  rebuild(state);
   return state;
 }
 

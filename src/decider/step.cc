@@ -1,4 +1,6 @@
 // How any step begins and ends, whatever its kind.
+#include <algorithm>
+
 #include "base/json.h"
 #include "decider/turn.h"
 #include "policy/retry.h"
@@ -35,8 +37,10 @@ policy::RetryPolicy retry_policy(const plan::Retry& r) {
 
 std::optional<DurationMs> delay_before(const plan::Retry& retry, std::uint32_t attempt, const history::Fault& fault,
                                        std::uint64_t seed) {
-  return policy::next_delay(retry_policy(retry), attempt, {fault.type, to_policy(fault.fault_class), fault.retry_after_ms},
-                            seed);
+  constexpr DurationMs k_longest = DurationMs{100} * 365 * 24 * 3600 * 1000;  // whatever a server asks for
+  auto delay = policy::next_delay(retry_policy(retry), attempt, {fault.type, to_policy(fault.fault_class), fault.retry_after_ms}, seed);
+  if (delay) *delay = std::clamp<DurationMs>(*delay, 0, k_longest);
+  return delay;
 }
 
 // A `when` that looks at the item is asked once an item, any other once.
@@ -168,11 +172,15 @@ void Turn::fail(FrameId id, FaultPtr why) {
 }
 
 // Nothing of the step runs any more, and it was not its own construct that ended it: a try has its finally to come.
+bool Turn::owes_finally(const Frame& f) const {
+  const plan::Node& n = plan_.nodes[f.node];
+  const bool replaced = f.branch == k_branch_fallback || f.branch == k_branch_breaker;
+  return n.kind == plan::Kind::attempt && n.finally != k_none && !f.finalized && !replaced && !is_foreach_head(state_, f);
+}
+
 void Turn::stopped(FrameId id, FaultPtr why) {
   const Frame& f = frame(id);
-  const plan::Node& n = node(id);
-  const bool clean_up = n.kind == plan::Kind::attempt && n.finally != k_none && !f.finalized && !is_foreach_head(state_, f);
-  if (clean_up) end_try(id, std::move(why));
+  if (owes_finally(f)) end_try(id, std::move(why));
   else settle_failure(id, std::move(why));
 }
 
@@ -283,7 +291,7 @@ void Turn::cancel(FrameId id) {
 void Turn::settle_cancel(FrameId id) {
   const Frame& f = frame(id);
   const plan::Node& n = node(id);
-  if (n.kind == plan::Kind::attempt && n.finally != k_none && !f.finalized && !is_foreach_head(state_, f)) {
+  if (owes_finally(f)) {
     if (!f.cancel_wanted) emit(history::FrameCancelling{id});
     emit(history::FinallyEntered{id, {}});
     enter(n.finally, id, 0, Role::step);

@@ -47,6 +47,7 @@ class Turn {
   bool lost_race(const Frame& f) const;
   void complete(FrameId id, history::OutputKind kind, NodeId from = k_none, Bytes output = {});
   void fail(FrameId id, FaultPtr fault);
+  bool owes_finally(const Frame& frame) const;
   void stopped(FrameId id, FaultPtr fault);
   void settle_failure(FrameId id, FaultPtr fault);
   bool retry_block(FrameId id, const FaultPtr& fault);
