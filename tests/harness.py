@@ -1,4 +1,5 @@
 """What the tests through the real binary share: a store in a temporary folder, the command line, the shop."""
+import copy
 import importlib.util
 import json
 import os
@@ -46,6 +47,16 @@ class Shop:
     def heal(self):
         with self.ledger.lock:
             self.ledger.faults.clear()
+
+    def books(self):
+        """All the shop knows, to be put back by restore()."""
+        with self.ledger.lock:
+            return copy.deepcopy((self.ledger.effects, self.ledger.faults))
+
+    def restore(self, books):
+        with self.ledger.lock:
+            self.ledger.effects, self.ledger.faults = copy.deepcopy(books)
+            self.ledger.by_key = {(e['action'], e['key']): e for e in self.ledger.effects if e['key']}
 
     def effects(self, subject=None):
         return [e for e in self.ledger.snapshot() if subject is None or e['subject'] == subject]
