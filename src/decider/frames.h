@@ -32,6 +32,8 @@ void pass_over(State& state, Frame& parent, std::uint32_t index, bool dead_path)
 
 // `body` is one of the node's own bodies.
 bool is_body_of(const plan::Plan& plan, NodeId node, NodeId body);
+// A run that is retried: which results it keeps, and what its saga owes still (retry_run.cc).
+void carry_completed(State& state);
 // Whether a decoded snapshot is one that deciding can rely on (state_sound.cc).
 bool holds_together(const State& state);
 
