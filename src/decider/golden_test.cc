@@ -156,7 +156,40 @@ class World {
       if (!input) return input.error().message;
       info->input = *input;
       out.emplace_back(h::RunStarted{info});
-    } else if (verb == "complete" || verb == "fail" || verb == "lose" || verb == "late") {
+    } else if (verb == "flood") {
+      for (int i = std::stoi(more); i > 0; --i) out.emplace_back(h::SignalReceived{a, Bytes(std::string("1")), ""});
+    } else if (verb == "update") {
+      const auto hash = a.find('#');
+      out.emplace_back(h::UpdateReceived{a.substr(0, hash), Bytes(more), hash == std::string::npos ? "" : a.substr(hash + 1)});
+    } else if (verb == "timer") {
+      const auto length = parse_duration(rest);
+      if (!length) return length.error().message;
+      now_ += *length;
+      for (auto& fact : due_timers(state_, now_, 1000)) out.push_back(std::move(fact));
+    } else if (verb == "cancel") {
+      out.emplace_back(h::CancelRequested{"ann", rest});
+    } else if (verb == "pause") {
+      out.emplace_back(h::PauseRequested{"ann", rest});
+    } else if (verb == "resume") {
+      out.emplace_back(h::ResumeRequested{"ann", rest});
+    } else if (verb == "terminate") {
+      out.emplace_back(h::TerminateRequested{"ann", rest});
+    } else if (verb == "retry") {
+      out.emplace_back(h::RetryRequested{"ann", rest});
+    } else if (verb == "undo") {
+      out.emplace_back(h::CompensateRequested{"ann", rest});
+    } else if (verb == "go") {
+      // no facts: goes on after a cut
+    } else {
+      return parse_answer(verb, rest, out);
+    }
+    return "";
+  }
+
+  // Facts about a step: answers of attempts, people and children.
+  std::string parse_answer(const std::string& verb, const std::string& rest, std::vector<h::Event>& out) {
+    const auto [a, more] = cut(rest);
+    if (verb == "complete" || verb == "fail" || verb == "lose" || verb == "late") {
       if (verb != "late" && !aim(a, Phase::in_flight)) return "no attempt of '" + a + "' was ever in flight";
       if (verb == "late") {
         out.emplace_back(h::ActivityCompleted{1, 9999, 1, Bytes(std::string("\"late\""))});
@@ -173,16 +206,6 @@ class World {
     } else if (verb == "signal") {
       const auto [payload, key] = cut(more);
       out.emplace_back(h::SignalReceived{a, Bytes(payload.empty() ? "null" : payload), key});
-    } else if (verb == "flood") {
-      for (int i = std::stoi(more); i > 0; --i) out.emplace_back(h::SignalReceived{a, Bytes(std::string("1")), ""});
-    } else if (verb == "update") {
-      const auto hash = a.find('#');
-      out.emplace_back(h::UpdateReceived{a.substr(0, hash), Bytes(more), hash == std::string::npos ? "" : a.substr(hash + 1)});
-    } else if (verb == "timer") {
-      const auto length = parse_duration(rest);
-      if (!length) return length.error().message;
-      now_ += *length;
-      for (auto& fact : due_timers(state_, now_, 1000)) out.push_back(std::move(fact));
     } else if (verb == "review") {
       if (!aim(a, Phase::waiting)) return "no review '" + a + "' was ever open";
       const auto [id, command, attempt] = aims_[a];
@@ -198,20 +221,6 @@ class World {
       if (!parsed) return "status?";
       const bool ok = *parsed == RunStatus::completed || *parsed == RunStatus::running;
       out.emplace_back(h::ChildEnded{id, command, *parsed, ok && !r2.empty() ? Bytes(r2) : Bytes(), !ok && !r2.empty() ? make(r2, "fatal", 0) : nullptr});
-    } else if (verb == "cancel") {
-      out.emplace_back(h::CancelRequested{"ann", rest});
-    } else if (verb == "pause") {
-      out.emplace_back(h::PauseRequested{"ann", rest});
-    } else if (verb == "resume") {
-      out.emplace_back(h::ResumeRequested{"ann", rest});
-    } else if (verb == "terminate") {
-      out.emplace_back(h::TerminateRequested{"ann", rest});
-    } else if (verb == "retry") {
-      out.emplace_back(h::RetryRequested{"ann", rest});
-    } else if (verb == "undo") {
-      out.emplace_back(h::CompensateRequested{"ann", rest});
-    } else if (verb == "go") {
-      // no facts: goes on after a cut
     } else {
       return "unknown verb '" + verb + "'";
     }
