@@ -31,6 +31,7 @@ perdure_layer(engine               port     base plan history)
 perdure_layer(runtime              engine   base expr plan history policy decider storage activity engine)
 
 perdure_layer(cli                  delivery base expr plan history loaders engine)
+perdure_layer(bench                delivery base plan history loaders activity activity/inprocess engine)
 perdure_layer(app                  delivery base expr plan history policy decider loaders net storage
                                             storage/memory storage/embedded activity activity/inprocess
-                                            activity/http activity/shell activity/notify engine runtime cli)
+                                            activity/http activity/shell activity/notify engine runtime cli bench)

@@ -1,6 +1,10 @@
 // The binary: hands the concrete parts to the command line.
+#include <cstdlib>
+#include <string_view>
+
 #include "app/wiring.h"
 #include "base/json.h"
+#include "bench/bench.h"
 #include "cli/cli.h"
 #include "storage/embedded/embedded_store.h"
 
@@ -29,6 +33,24 @@ Status backup(const std::filesystem::path& dir, const std::filesystem::path& tar
   return store->backup(target.string());
 }
 
+Result<std::unique_ptr<engine::Engine>> open_for_bench(bench::EngineRequest request) {
+  EngineOptions options;
+  options.dir = request.dir;
+  options.outside = false;
+  options.functions.push_back({"bench.step", std::move(request.function), {.trivial = true}});
+  options.runtime.retention_ms = request.retention_ms;
+  return make_engine(std::move(options));
+}
+
+int run_bench(const std::vector<std::string>& workloads, const std::filesystem::path& dir, bool json) {
+  bench::Options options;
+  options.workloads = workloads;
+  options.dir = dir;
+  options.json = json;
+  options.open = open_for_bench;
+  return bench::run(options);
+}
+
 cli::Backend backend() {
   cli::Backend b;
   b.version = PERDURE_VERSION;
@@ -42,10 +64,23 @@ cli::Backend backend() {
   b.verify_store = verify;
   b.inspect_store = inspect;
   b.backup_store = backup;
+  b.bench = run_bench;
+  b.workloads = bench::workloads();
   return b;
 }
 
 }  // namespace
 }  // namespace perdure::app
 
-int main(int argc, char** argv) { return perdure::cli::run(argc, argv, perdure::app::backend()); }
+#ifdef PERDURE_JEMALLOC
+// Few arenas, and memory given back to the system soon: a burst must not be what the process weighs for ever.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "narenas:4,dirty_decay_ms:1000,muzzy_decay_ms:0";
+#endif
+
+int main(int argc, char** argv) {
+  // perdure bench --recovery-victim RUNS --store DIR: the half of the `recovery` workload that gets killed.
+  if (argc == 6 && std::string_view(argv[2]) == "--recovery-victim")
+    return perdure::bench::recovery_victim(argv[5], std::strtoul(argv[3], nullptr, 10), perdure::app::open_for_bench);
+  return perdure::cli::run(argc, argv, perdure::app::backend());
+}

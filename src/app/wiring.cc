@@ -32,6 +32,8 @@ void add_outside(std::vector<std::shared_ptr<activity::Driver>>& drivers, bool a
 }  // namespace
 
 Result<std::unique_ptr<engine::Engine>> make_engine(EngineOptions options) {
+  // Before the store, whose threads and memory a fork would carry: the shell driver forks its nursery once.
+  if (options.outside) add_outside(options.runtime.drivers, options.allow_private_addresses);
   PERDURE_TRY(store, open_store(options.dir));
   std::vector<std::string> types;
   if (!options.functions.empty()) {
@@ -42,7 +44,6 @@ Result<std::unique_ptr<engine::Engine>> make_engine(EngineOptions options) {
     }
     options.runtime.drivers.push_back(std::move(pool));
   }
-  if (options.outside) add_outside(options.runtime.drivers, options.allow_private_addresses);
   options.runtime.dormant = options.dormant;
   options.runtime.make_map_plan = [types](const Value& tasks) -> Result<std::shared_ptr<const plan::Plan>> {
     const auto known = loaders::KnownActivities::with(types);

@@ -49,6 +49,7 @@ Result<Run*> Shard::load(const RunKey& key) {
   run.published = run.row_status;
   run.wake = loaded->wake;
   run.snapshot_bytes = loaded->snapshot.size();
+  run.watched = interests_.contains(key);
   for (const Bytes& bytes : loaded->tail) run.tail_bytes += bytes.size();
   if (loaded->row.status == history::to_string(history::RunStatus::quarantined)) release(key);
   if (run.plan->has_reviews)
@@ -152,6 +153,11 @@ void Shard::evict() {
 }
 
 void Shard::leave(Run& run) {
+  if (run.on_closed)  // outlives the run's stay in memory
+    add_interest(run.key, {0, false, [on_closed = std::move(run.on_closed)](const engine::Progress& progress, const Run&) {
+                             if (progress.closed) on_closed(progress);
+                             return !progress.closed;
+                           }});
   if (run.wake == storage::k_wake_active && !history::is_closed(run.state.status))
     away_[run.key] = {std::move(run.dispatched), true};
   unlink(run);

@@ -60,6 +60,11 @@ bool Shard::settle_failure() {
       Message message = FactMessage{key, std::move(input.fact), std::move(input.reply)};
       hold(message);
     }
+    if (run->on_closed)
+      add_interest(key, {0, false, [on_closed = std::move(run->on_closed)](const engine::Progress& progress, const Run&) {
+                           if (progress.closed) on_closed(progress);
+                           return !progress.closed;
+                         }});
     auto& away = away_[key];
     away.dispatched.insert(away.dispatched.end(), run->dispatched.begin(), run->dispatched.end());
   }

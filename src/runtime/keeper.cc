@@ -1,5 +1,7 @@
 #include "runtime/keeper.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -39,6 +41,7 @@ void Keeper::poke() {
 }
 
 void Keeper::loop() {
+  pthread_setname_np(pthread_self(), "keeper");
   std::unique_lock lock(mutex_);
   while (!stop_) {
     lock.unlock();

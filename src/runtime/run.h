@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "decider/decider.h"
+#include "engine/engine.h"
 #include "history/event.h"
 #include "runtime/plans.h"
 
@@ -42,11 +43,13 @@ struct Run {
   TimeMs wake = k_never;        // as last written
   TimeMs timer = k_never;       // as known to the shard's timers
   std::vector<Dispatched> dispatched;
+  std::function<void(const engine::Progress&)> on_closed;  // of whoever started it; may be empty
   std::size_t tail_bytes = 0;   // of history since the last snapshot
   std::size_t snapshot_bytes = 0;
   std::size_t footprint = 0;    // counted in the cache's budget
   std::uint32_t until_weighed = 0;  // decisions until the footprint is taken again
   bool reviews_open = false;
+  bool watched = false;         // the shard has interests in it
   Run* newer = nullptr;         // in the shard's list by last use
   Run* older = nullptr;
 };

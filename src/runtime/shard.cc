@@ -1,6 +1,8 @@
 // The loop: what comes in, and when to sleep.
 #include "runtime/shard.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -64,6 +66,7 @@ void Shard::poke() {
 }
 
 void Shard::loop() {
+  pthread_setname_np(pthread_self(), ("shard/" + std::to_string(index_)).c_str());
   while (true) {
     if (turn()) continue;
     {
@@ -164,11 +167,8 @@ void Shard::receive(StartMessage& message) {
   run.state = decider::empty_state(*message.plan->plan);
   runs_[run.key] = std::move(owned);
   use(run);
-  if (message.on_closed)
-    add_interest(run.key, {0, false, [on_closed = std::move(message.on_closed)](const engine::Progress& progress, const Run&) {
-                             if (progress.closed) on_closed(progress);
-                             return !progress.closed;
-                           }});
+  run.on_closed = std::move(message.on_closed);
+  run.watched = run.on_closed || (!interests_.empty() && interests_.contains(run.key));
   add_input(run, history::RunStarted{message.info},
             [done = std::move(message.done), key = info.run](Result<Value> result) {
               if (result) done(engine::Started{key, false});
@@ -239,6 +239,7 @@ void Shard::hold_timer(Run& run) {
 
 std::uint64_t Shard::add_interest(const RunKey& key, Interest interest) {
   interest.id = ++last_interest_;
+  if (Run* run = cached(key)) run->watched = true;
   interests_[key].push_back(std::move(interest));
   return last_interest_;
 }

@@ -130,7 +130,7 @@ class Shard {
   void publish(PendingCommit& commit);
   void carry_out(Run& run, decider::Command& command);
   void dispatch(Run& run, decider::DispatchActivity& command);
-  void tell(const Run& run, const PendingStep& step);
+  void tell(Run& run, const PendingStep& step);
 
   // cache.cc: runs in memory
   Run* cached(const RunKey& key);

@@ -243,7 +243,7 @@ void Shard::publish(PendingCommit& commit) {
     --run.commits_pending;
     run.published = step.status;
     if (step.first_seq == 1) run.plan->stored.store(true, std::memory_order_relaxed);
-    if (!interests_.empty()) tell(run, step);
+    if (run.watched) tell(run, step);
     hold_timer(run);
     for (decider::Command& command : step.commands) carry_out(run, command);
   }
@@ -298,13 +298,20 @@ void Shard::dispatch(Run& run, decider::DispatchActivity& command) {
   core_.dispatcher.dispatch(std::move(attempt));
 }
 
-void Shard::tell(const Run& run, const PendingStep& step) {
-  const auto found = interests_.find(run.key);
-  if (found == interests_.end()) return;
+void Shard::tell(Run& run, const PendingStep& step) {
   engine::Progress progress;
-  progress.run = run.key;
   progress.status = step.status;
   progress.closed = history::is_closed(step.status);
+  if (progress.closed && run.on_closed) {
+    progress.run = run.key;
+    std::exchange(run.on_closed, nullptr)(progress);
+  }
+  const auto found = interests_.empty() ? interests_.end() : interests_.find(run.key);
+  if (found == interests_.end()) {
+    run.watched = run.on_closed != nullptr;
+    return;
+  }
+  progress.run = run.key;
   for (const Interest& interest : found->second) {
     if (!interest.wants_events || !progress.events.empty()) continue;
     std::uint64_t seq = step.first_seq;
