@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "cli/text.h"
+#include "plan/view.h"
 
 namespace perdure::cli {
 namespace {
@@ -17,11 +17,6 @@ constexpr std::size_t k_frames_max = 20'000'000;  // a larger number is no frame
 void append_number(std::string& key, std::uint32_t number) {  // big-endian: bytes order as numbers do
   for (int shift = 24; shift >= 0; shift -= 8)
     key += static_cast<char>((number >> static_cast<unsigned>(shift)) & 0xffU);
-}
-
-std::string kind_of(const plan::Node& node) {
-  if (node.kind == plan::Kind::activity && node.activity) return node.activity->type;
-  return std::string(plan::to_string(node.kind));
 }
 
 // Steps in the flow below a node; bodies that run only when something fails are left out.
@@ -87,7 +82,7 @@ RunModel::RunModel(std::shared_ptr<const plan::Plan> the_plan) : plan_(std::move
     append_number(key, 0);
     StepLine& line = lines_[key];
     line.path = node.name;
-    line.kind = kind_of(node);
+    line.kind = plan::kind_text(node);
     line.summary = node.summary;
   }
 }
@@ -234,7 +229,7 @@ RunModel::FrameInfo* RunModel::open(h::FrameId id, h::NodeId node_id, h::FrameId
   const auto [line, made] = lines_.try_emplace(key);
   StepLine& shown = line->second;
   shown.path = std::move(path);
-  shown.kind = kind_of(node);
+  shown.kind = plan::kind_text(node);
   shown.summary = node.summary;
   shown.undoing = undoing;
   shown.hidden = parent == h::k_none || (node.made_up && !undoing && role != h::Role::item && !node.children.empty());

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "cli/estimate.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "cli/workflow_file.h"
@@ -11,6 +12,7 @@
 #include "loaders/patterns.h"
 #include "loaders/schema.h"
 #include "plan/spelling.h"
+#include "plan/view.h"
 
 namespace perdure::cli {
 namespace {
@@ -57,6 +59,58 @@ Result<int> validate(Session& session) {
   if (session.json)
     session.print_json(Value::object({{"valid", errors == 0}, {"errors", std::uint64_t{errors}}, {"files", reports}}));
   return errors == 0 && files_with_errors == 0 ? k_exit_ok : k_exit_invalid;
+}
+
+// What is known from earlier runs. A plan can be looked at without a store, or while another process holds it.
+Estimate known_durations(Session& session, const std::string& workflow) {
+  const Result<OpenEngine> engine = session.open_existing(Drive::nothing);
+  if (!engine) return {};
+  Result<Estimate> known = estimate(**engine, workflow);
+  return known ? std::move(*known) : Estimate{};
+}
+
+Result<int> show_plan(Session& session) {
+  PERDURE_TRY(plan, plan_of_word(session, session.args.text_or("WORKFLOW", "")));
+  const Estimate known = known_durations(session, plan->name);
+  const plan::Outline outline = plan::outline(*plan, known.by_step);
+  if (session.json) {
+    Value report = plan::outline_json(*plan, outline, known.by_step);
+    report.set("estimated_from_runs", std::uint64_t{known.runs});
+    session.print_json(report);
+    return k_exit_ok;
+  }
+  session.print(printable(plan::outline_text(*plan, outline, known.by_step), true));
+  if (known.runs > 0) session.say(fmt::format("times are the medians of the latest completed runs ({})", known.runs));
+  return k_exit_ok;
+}
+
+Result<int> graph(Session& session) {
+  PERDURE_TRY(plan, plan_of_word(session, session.args.text_or("WORKFLOW", "")));
+  const std::string name = session.args.text_or("--format", "mermaid");
+  const plan::GraphFormat format = name == "dot"   ? plan::GraphFormat::dot
+                                   : name == "svg" ? plan::GraphFormat::svg
+                                                   : plan::GraphFormat::mermaid;
+  const std::string text = plan::render_graph(*plan, format);
+  const std::string to = session.args.text_or("--output", "-");
+  if (to != "-") {
+    PERDURE_TRY_VOID(write_file(to, text, false));
+    session.say(printable(to) + " written");
+  } else if (session.json) {
+    session.print_json(Value::object({{"format", name}, {"graph", text}}));
+  } else {
+    session.print(session.io.out_is_terminal() ? printable(text, true) : text);
+  }
+  return k_exit_ok;
+}
+
+Result<int> diff(Session& session) {
+  PERDURE_TRY(before, plan_of_word(session, session.args.text_or("BEFORE", "")));
+  PERDURE_TRY(after, plan_of_word(session, session.args.text_or("AFTER", "")));
+  const std::vector<plan::Change> changes = plan::diff(*before, *after);
+  if (session.json) session.print_json(plan::diff_json(changes));
+  else if (changes.empty()) session.say("they mean the same");
+  else session.print(printable_with_colors(plan::diff_text(changes, session.out_palette().color())));
+  return session.args.on("--exit-code") && !changes.empty() ? k_exit_failed : k_exit_ok;
 }
 
 Result<int> format(Session& session) {
@@ -189,7 +243,10 @@ Result<int> make_new(Session& session) {
 
 }  // namespace
 
-void add_author_verbs(std::vector<Verb>& verbs) {
+namespace {
+
+// validate, plan, graph, diff.
+void add_plan_verbs(std::vector<Verb>& verbs) {
   verbs.push_back({.name = "validate",
                    .group = "Write workflows",
                    .summary = "Check workflow files and show everything that is wrong, with its place",
@@ -201,6 +258,45 @@ void add_author_verbs(std::vector<Verb>& verbs) {
                    .examples = {{"perdure validate flows/*.yaml", "all errors of all files"},
                                 {"perdure validate order.yaml --json", "for an editor or CI"}},
                    .run = validate});
+  const Positional workflow{
+      .name = "WORKFLOW", .help = "a YAML file, - for standard input, or NAME[@VERSION]", .complete = Complete::file};
+  verbs.push_back({.name = "plan",
+                   .group = "Write workflows",
+                   .summary = "How a workflow will run: waves, the critical path, times from earlier runs",
+                   .positionals = {workflow},
+                   .examples = {{"perdure plan order.yaml", "what runs at once, and what takes longest"}},
+                   .run = show_plan});
+  verbs.push_back({.name = "graph",
+                   .group = "Write workflows",
+                   .summary = "Draw a workflow",
+                   .positionals = {workflow},
+                   .flags = {{.name = "--format",
+                              .value = "FORMAT",
+                              .help = "mermaid (default), dot or svg",
+                              .short_name = "-f",
+                              .choices = {"mermaid", "dot", "svg"}},
+                             {.name = "--output",
+                              .value = "FILE",
+                              .help = "where to (default: stdout)",
+                              .short_name = "-o",
+                              .complete = Complete::file}},
+                   .examples = {{"perdure graph order.yaml -f svg -o order.svg", "a picture"},
+                                {"perdure graph order.yaml -f dot | dot -Tpng > order.png", "through Graphviz"}},
+                   .run = graph});
+  verbs.push_back({.name = "diff",
+                   .group = "Write workflows",
+                   .summary = "What differs between two workflows in meaning, step by step",
+                   .positionals = {{.name = "BEFORE", .help = "a file, or NAME[@VERSION]", .complete = Complete::file},
+                                   {.name = "AFTER", .help = "a file, or NAME[@VERSION]", .complete = Complete::file}},
+                   .flags = {{.name = "--exit-code", .value = "", .help = "exit with 1 when they differ"}},
+                   .examples = {{"perdure diff order@1 order.yaml", "what would change"}},
+                   .run = diff});
+}
+
+}  // namespace
+
+void add_author_verbs(std::vector<Verb>& verbs) {
+  add_plan_verbs(verbs);
   verbs.push_back(
       {.name = "fmt",
        .group = "Write workflows",

@@ -208,7 +208,9 @@ Result<int> store_backup(Session& session) {
 
 }  // namespace
 
-void add_store_verbs(std::vector<Verb>& verbs) {
+namespace {
+
+void add_workflow_verbs(std::vector<Verb>& verbs) {
   verbs.push_back(
       {.name = "register",
        .group = "Workflows",
@@ -225,6 +227,12 @@ void add_store_verbs(std::vector<Verb>& verbs) {
                    .flags = {{.name = "--quiet", .value = "", .help = "only the names", .short_name = "-q"}},
                    .examples = {{"perdure workflows", "what runs by name"}},
                    .run = workflows});
+}
+
+}  // namespace
+
+void add_store_verbs(std::vector<Verb>& verbs) {
+  add_workflow_verbs(verbs);
   verbs.push_back(
       {.name = "replay",
        .group = "Proof and transport",

@@ -61,4 +61,16 @@ Result<std::shared_ptr<const plan::Plan>> registered_plan(engine::Engine& engine
                                               clipped(printable(word), 80), mend));
 }
 
+Result<std::shared_ptr<const plan::Plan>> plan_of_word(Session& session, const std::string& word) {
+  if (looks_like_file(word)) return load_plan(session, word);
+  PERDURE_TRY(dir, session.store());
+  std::error_code ignored;
+  if (!std::filesystem::exists(dir, ignored))
+    return fail(ErrorCode::invalid,
+                fmt::format("{} is no file, and there is no store to look for a workflow of this name",
+                            clipped(printable(word), 80)));
+  PERDURE_TRY(engine, session.open_existing(Drive::nothing));
+  return registered_plan(*engine, word);
+}
+
 }  // namespace perdure::cli

@@ -19,6 +19,8 @@ Result<WorkflowFile> load_file(Session& session, const std::string& name);
 // The plan, or everything that is wrong: printed on stderr (with --json as JSON on stdout), and an `invalid` error that
 // counts it.
 Result<std::shared_ptr<const plan::Plan>> load_plan(Session& session, const std::string& name);
+// A file's plan, or that of NAME[@VERSION] in the store, which is only read.
+Result<std::shared_ptr<const plan::Plan>> plan_of_word(Session& session, const std::string& word);
 // Whether a word is meant as a file: it has a slash or a YAML ending, or such a file exists.
 bool looks_like_file(const std::string& word);
 // NAME or NAME@VERSION among what is registered.
