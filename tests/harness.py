@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -101,12 +102,21 @@ class Case(unittest.TestCase):
         self.addCleanup(shop.close)
         return shop
 
-    def perdure(self, *words, timeout=120, prefix=(), stdin=None, want=None):
-        """Runs one command; `want` is the exit code it must have."""
-        done = subprocess.run([*prefix, BINARY, *words], env=self.env, capture_output=True, text=True, timeout=timeout,
-                              check=False, input=stdin, cwd=self.dir,
-                              **({'stdin': subprocess.DEVNULL} if stdin is None else {}))
-        outcome = Outcome(words, done.returncode, done.stdout, done.stderr)
+    def perdure(self, *words, timeout=120, prefix=(), want=None, interrupt_after=None):
+        """Runs one command. `want`: the exit code it must have; `interrupt_after`: Ctrl-C after so many seconds."""
+        process = subprocess.Popen([*prefix, BINARY, *words], env=self.env, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.dir)
+        with process:
+            try:
+                out, err = process.communicate(timeout=interrupt_after or timeout)
+            except subprocess.TimeoutExpired as late:
+                process.send_signal(signal.SIGINT if interrupt_after else signal.SIGABRT)
+                try:
+                    out, err = process.communicate(timeout=timeout)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    raise late from None
+        outcome = Outcome(words, process.returncode, out, err)
         if want is not None:
             self.assertEqual(outcome.code, want, str(outcome))
         return outcome

@@ -173,10 +173,6 @@ int fdatasync(int fd) {
   static const auto f = real<int (*)(int)>("fdatasync");
   return guarded(is_ours(fd), [&] { return f(fd); });
 }
-int sync_file_range(int fd, off64_t at, off64_t size, unsigned flags) {
-  static const auto f = real<int (*)(int, off64_t, off64_t, unsigned)>("sync_file_range");
-  return guarded(is_ours(fd), [&] { return f(fd, at, size, flags); });
-}
 int ftruncate(int fd, off_t size) noexcept {
   static const auto f = real<int (*)(int, off_t)>("ftruncate");
   return guarded(is_ours(fd), [&] { return f(fd, size); });

@@ -44,7 +44,7 @@ class Scenario:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def perdure(self, words, fault=None):
-        """fault: (kind, at), or ('count', path)."""
+        """fault: (kind, at), or ('count', path). While a disk fails for good the engine waits for it: Ctrl-C after 3 s."""
         env = {'PERDURE_STORE': self.store}
         if fault:
             env.update({'LD_PRELOAD': SHIM, 'PERDURE_FAULT_DIR': self.store})
@@ -52,7 +52,8 @@ class Scenario:
                 env['PERDURE_FAULT_COUNT'] = fault[1]
             else:
                 env.update({'PERDURE_FAULT_KIND': fault[0], 'PERDURE_FAULT_AT': str(fault[1])})
-        return self.case.perdure(*words, prefix=['env', *(f'{k}={v}' for k, v in env.items())], timeout=60)
+        return self.case.perdure(*words, prefix=['env', *(f'{k}={v}' for k, v in env.items())], timeout=60,
+                                 interrupt_after=3 if fault and fault[0].endswith('+') else None)
 
     def prepare(self):
         """Runs all to its end, keeping the moment before each command, and counts each command's calls."""
