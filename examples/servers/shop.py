@@ -16,6 +16,7 @@ usage: shop.py [--port PORT] [--ledger FILE]     port 0 (default 8099) takes a f
 """
 import argparse
 import json
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -135,6 +136,10 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # clients that are killed hang up
+            super().handle_error(request, client_address)
 
 
 def serve(port=0, ledger_path=None):
