@@ -43,9 +43,12 @@ std::shared_ptr<const plan::Plan> fanout_plan(std::size_t width) {
 
 std::shared_ptr<const plan::Plan> dag_plan(std::size_t steps) {
   constexpr std::size_t k_layer = 1000;
+  // 100 bytes as well, but few YAML nodes: a file may hold 2,000,000.
+  constexpr const char* k_flat =
+      R"({"order": "A-1001 for customer c-42: items 1, 2 and 3 for 99.50 EUR in total, as they were agreed"})";
   std::string yaml = fmt::format("name: bench_wide_{}\noutput: \"${{ .steps.s0.output }}\"\nmodules:\n", steps);
   for (std::size_t i = 0; i < steps; ++i) {
-    yaml += "  - " + step(i);
+    yaml += fmt::format("  - {{id: s{}, call: bench.step, with: {}", i, k_flat);
     if (i >= k_layer) yaml += fmt::format(", depends_on: [s{}]", i - k_layer);
     yaml += "}\n";
   }

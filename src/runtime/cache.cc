@@ -8,7 +8,10 @@
 namespace perdure::runtime {
 namespace {
 
-constexpr std::size_t k_run_overhead_bytes = sizeof(Run) + 200;
+// Beside what decider::footprint counts: the run itself and the empty containers of its state.
+constexpr std::size_t k_run_overhead_bytes = sizeof(Run) + 3000;
+// Runs that only wait may fill this part of the budget; they cost a read when their message or timer comes.
+constexpr std::size_t k_idle_share = 8;
 
 }  // namespace
 
@@ -150,6 +153,12 @@ void Shard::evict() {
     if (run->commits_pending == 0 && run->inputs.empty() && !run->touched) leave(*run);
     run = next;
   }
+}
+
+// A run that has nothing to do until a message or a distant timer comes.
+bool Shard::may_rest(const Run& run) const {
+  return cached_bytes_ > cache_bytes_ / k_idle_share && run.wake != storage::k_wake_active && !run.touched &&
+         run.inputs.empty() && run.commits_pending == 0 && !core_.horizon.covers(run.timer, run.key);
 }
 
 void Shard::leave(Run& run) {

@@ -142,6 +142,7 @@ class Shard {
   void unlink(Run& run);
   void weigh(Run& run);
   void evict();
+  bool may_rest(const Run& run) const;
   void leave(Run& run);    // to the disk, remembering what is out
   void forget(Run& run);
   void let_visitors_go();

@@ -250,7 +250,11 @@ void Shard::publish(PendingCommit& commit) {
   for (const auto& reply : commit.replies) reply(commit.status);
   for (PendingStep& step : commit.steps) {
     Run& run = *step.run;
-    if (!history::is_closed(step.status) || run.commits_pending > 0) continue;
+    if (run.commits_pending > 0) continue;
+    if (!history::is_closed(step.status)) {
+      if (may_rest(run)) leave(run);
+      continue;
+    }
     if (!undo_waiters_.empty()) tell_undone(run);
     if (!run.touched && history::is_closed(run.state.status)) forget(run);
   }
