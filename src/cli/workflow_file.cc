@@ -67,7 +67,7 @@ Result<std::shared_ptr<const plan::Plan>> plan_of_word(Session& session, const s
   std::error_code ignored;
   if (!std::filesystem::exists(dir, ignored))
     return fail(ErrorCode::invalid,
-                fmt::format("{} is no file, and there is no store to look for a workflow of this name",
+                fmt::format("there is no file '{}', and no store to look for a workflow of this name; check the path",
                             clipped(printable(word), 80)));
   PERDURE_TRY(engine, session.open_existing(Drive::nothing));
   return registered_plan(*engine, word);

@@ -7,13 +7,14 @@
     out, err           what it must print, indented by two blanks (left out: nothing)
     exit CODE          default 0
 
-Times, durations, hashes and made-up ids are replaced before comparing: <time> <took> <hash> <id>.
+Times, durations, hashes, sizes and made-up ids are replaced before comparing: <time> <took> <hash> <bytes> <id>.
 `golden_test.py --rewrite [NAME…]` writes what the binary prints now into the cases.
 """
 import glob
 import os
 import re
 import shlex
+import subprocess
 import sys
 import unittest
 
@@ -78,9 +79,14 @@ def steady(text, folder):
     text = re.sub(r'\b[0-9a-f]{64}\b', '<hash>', text)
     text = re.sub(r'\brun_[0-9A-Za-z]{10,}\b', '<id>', text)
     text = re.sub(r'\b[0-9a-f]{12}\b', '<hash>', text)
+    text = re.sub(r'^(bytes +)\d+$', r'\1<bytes>', text, flags=re.M)
     # Columns are as wide as their times.
-    text = re.sub(r'^ +(?=\+?<took>|AT )', '  ', text, flags=re.M)
-    return re.sub(r'(?<=\S) {2,}| (?=<took>)', '  ', text)
+    lines = text.split('\n')
+    for i, line in enumerate(lines):
+        if re.search('<took>|<time>|<hash>', line) or (line.isupper() and not line.startswith('{')):
+            line = re.sub(r'^ *(?=\+?<took>|AT )', '  ', line)
+            lines[i] = re.sub(r'(?<=\S) {2,}| (?=<took>)', '  ', line)
+    return '\n'.join(lines)
 
 
 def written(command, found):
@@ -97,6 +103,11 @@ def written(command, found):
 
 
 class Golden(harness.Case):
+    def command(self, words, text):
+        done = subprocess.run([harness.BINARY, *words], env=self.env, capture_output=True, text=True, timeout=120, check=False,
+                              input=text or '', cwd=self.dir)
+        return harness.Outcome(words, done.returncode, done.stdout, done.stderr)
+
     def check(self, path):
         lines, parts = parse(path)
         made, done = [], 0
@@ -107,7 +118,7 @@ class Golden(harness.Case):
                 self.env[rest[0]] = rest[1].replace('<dir>', self.dir)
             else:
                 command = rest[0]
-                ran = self.perdure(*shlex.split(command.line.replace('<dir>', self.dir)), stdin=command.expected['in'])
+                ran = self.command(shlex.split(command.line.replace('<dir>', self.dir)), command.expected['in'])
                 found = {'out': steady(ran.out, self.dir), 'err': steady(ran.err, self.dir), 'exit': ran.code}
                 made += lines[done:command.at] + written(command, found)
                 done = command.end
