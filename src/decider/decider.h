@@ -19,7 +19,9 @@ namespace perdure::decider {
 
 struct Context {
   TimeMs now = 0;
-  std::uint64_t expression_fuel = 0;   // 0: the default of base/limits.h
+  // Record the facts and leave what follows from them to the next decision without `hold` (an engine that only looks
+  // and takes messages). The state is then cut.
+  bool hold = false;
 };
 
 // ---- commands: what the runtime is to do once the events are durable --------------------------------------------------

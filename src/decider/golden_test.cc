@@ -135,7 +135,8 @@ class World {
 
   // One line a fact; `batch` takes several from its body, decided at once.
   std::string parse_facts(const std::string& verb, const std::string& rest, const std::string& body, std::vector<h::Event>& out) {
-    if (verb == "batch") {
+    if (verb == "batch" || verb == "hold") {
+      hold_ = verb == "hold";
       std::istringstream lines(body);
       for (std::string line; std::getline(lines, line);) {
         const auto [v, r] = cut(line);
@@ -232,6 +233,7 @@ class World {
     const Bytes before = encode_state(state_);
     Context context;
     context.now = now_;
+    context.hold = std::exchange(hold_, false);
     const std::uint64_t first = state_.last_seq + 1;
     auto decision = decide(*plan_, state_, facts, context);
     if (!decision.events.empty()) batches_.push_back({first, now_, decision.events});
@@ -349,6 +351,7 @@ class World {
   std::vector<h::Carried> carried_;
   std::map<std::string, Aim> aims_;
   TimeMs now_ = k_start;
+  bool hold_ = false;
 };
 
 // A case file: commands with a body, "----", what must come out, an empty line.

@@ -1,6 +1,7 @@
 // Replay: the fold of a history, and proof that deciding its facts again gives it.
 #include <fmt/format.h>
 
+#include "base/limits.h"
 #include "decider/decider.h"
 
 namespace perdure::decider {
@@ -23,6 +24,13 @@ void compare(const history::Batch& recorded, const std::vector<history::Event>& 
   }
 }
 
+// A cut before the decision was long: it was made by an engine that only takes messages.
+bool was_held(const history::Batch& batch) {
+  if (batch.events.empty() || batch.events.size() > k_decision_events_soft) return false;
+  const auto* cut = std::get_if<history::DecisionCut>(&batch.events.back());
+  return cut != nullptr && cut->cut;
+}
+
 }  // namespace
 
 Result<ReplayResult> replay(const plan::Plan& plan, std::span<const history::Batch> batches, bool verify) {
@@ -42,6 +50,7 @@ Result<ReplayResult> replay(const plan::Plan& plan, std::span<const history::Bat
       if (history::is_fact(event)) facts.push_back(event);
     Context context;
     context.now = batch.now;
+    context.hold = was_held(batch);
     const Bytes before = encode_state(result.state);
     auto decision = decide(plan, result.state, facts, context);
     if (result.differences.size() < k_differences_max) compare(batch, decision.events, result.differences);

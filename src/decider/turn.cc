@@ -41,6 +41,10 @@ void Turn::wake_all() {
 
 void Turn::drain() {
   if (state_.paused || closed()) return;
+  if (context_.hold) {
+    if (!out_.events.empty()) emit(history::DecisionCut{true});
+    return;
+  }
   if (state_.cut) {
     emit(history::DecisionCut{false});
     wake_all();

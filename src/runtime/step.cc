@@ -59,7 +59,7 @@ void Shard::step(Run& run) {
   inputs.swap(run.inputs);
   facts_.clear();
   for (Input& input : inputs) facts_.push_back(std::move(input.fact));
-  decider::Decision decision = decider::decide(*run.plan->plan, run.state, facts_, {now_, 0});
+  decider::Decision decision = decider::decide(*run.plan->plan, run.state, facts_, {now_, core_.options.dormant});
   run.more = decision.more;
   const bool recorded = !decision.events.empty();
   std::vector<decider::Command> commands;
