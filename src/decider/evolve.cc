@@ -48,7 +48,7 @@ struct Folder : FactFolder {
     }
     Slot* slot = slot_of(state, *parent, e.node);
     const bool carried = slot != nullptr && slot->carried;
-    if (carried && parent->branch == k_none && node_of(state, *parent).kind == plan::Kind::race) parent->branch = e.index;
+    if (carried) win_race(*parent, e.index);
     const bool dead = parent->graph && e.index < parent->graph->taken.size() && parent->graph->taken[e.index] == 0;
     if (carried) slot->carried = false;
     else if (slot != nullptr) set_slot(*slot, StepStatus::skipped, h::OutputKind::none, k_none, {}, {});
@@ -74,9 +74,7 @@ struct Folder : FactFolder {
       }
     }
     if (f->parent == k_none) return;
-    if (Frame* race = live_frame(state, f->parent); race != nullptr && f->role == Role::step && race->branch == k_none &&
-                                                     node_of(state, *race).kind == plan::Kind::race)
-      race->branch = f->index;
+    if (Frame* parent = live_frame(state, f->parent); parent != nullptr && f->role == Role::step) win_race(*parent, f->index);
     close_frame(state, e.frame, ChildEnd::well, {});
   }
   void operator()(const h::StepFailed& e) {
@@ -336,6 +334,10 @@ struct Folder : FactFolder {
   }
 
   // ---- helpers ----
+  void win_race(Frame& race, std::uint32_t index) const {
+    const auto& node = node_of(state, race);
+    if (node.kind == plan::Kind::race && race.branch == k_none && index < node.children.size()) race.branch = index;
+  }
   bool is_branch(const Frame& f, std::uint32_t branch) const {
     const auto& node = node_of(state, f);
     if (branch == k_branch_fallback) return node.fallback != k_none;
