@@ -1,0 +1,147 @@
+#include "sim/outside.h"
+
+#include <algorithm>
+
+namespace perdure::sim {
+namespace {
+
+activity::Outcome failed(std::string type, activity::ErrorClass error_class, DurationMs retry_after_ms = 0) {
+  activity::ActivityError error;
+  error.type = std::move(type);
+  error.title = "the simulated party says no";
+  error.error_class = error_class;
+  error.retry_after_ms = retry_after_ms;
+  return activity::Outcome::failure(std::move(error));
+}
+
+std::string name_of(const activity::Task& task) {
+  return task.type + " " + task.run.id + "#" + std::to_string(task.command.seq) + "." + std::to_string(task.attempt);
+}
+
+}  // namespace
+
+class SimulatedDriver final : public activity::Driver {
+ public:
+  SimulatedDriver(Outside& outside, std::uint32_t life) : outside_(outside), life_(life) {}
+  std::vector<std::string> types() const override { return {"sim.do", "sim.undo"}; }
+  void start(activity::Task task, activity::OnDone done) override {
+    if (!stopped_) outside_.start(std::move(task), std::move(done));
+    else done(failed("engine.shutdown", activity::ErrorClass::transient));
+  }
+  void cancel(const RunKey& run, CommandId command) override {
+    if (!stopped_) outside_.cancel(run, command);
+  }
+  void shutdown() override { stopped_ = true; }
+
+ private:
+  Outside& outside_;
+  std::uint32_t life_;
+  bool stopped_ = false;
+};
+
+std::shared_ptr<activity::Driver> Outside::driver(std::shared_ptr<Clock> clock) {
+  clock_ = std::move(clock);
+  return std::make_shared<SimulatedDriver>(*this, ++life_);
+}
+
+void Outside::start(activity::Task task, activity::OnDone done) {
+  const Effect effect{task.run, task.command.seq};
+  trace_.line("  start " + name_of(task));
+  if (!attempts_[effect].insert(task.attempt).second)
+    judge_.violated(9, name_of(task) + " was handed out twice");
+  if (const auto [known, fresh] = by_key_.try_emplace(task.idempotency_key, effect); !fresh && known->second != effect)
+    judge_.violated(12, name_of(task) + " has the idempotency key of another command");
+  Held held{std::move(task), std::move(done), clock_->now_ms(), life_};
+  if (!wild) return finish(std::move(held), Fate::ok);
+  const auto what = random_.below(100);
+  if (what < 30) return finish(std::move(held), Fate::ok);
+  if (what < 40) return finish(std::move(held), Fate::refused);
+  if (what < 44) return finish(std::move(held), Fate::lost_answer);
+  held_.push_back(std::move(held));
+  if (held_.size() > in_flight_max) judge_.violated(30, "more activities in flight than activities_in_flight");
+}
+
+void Outside::cancel(const RunKey& run, CommandId command) {
+  for (std::size_t i = 0; i < held_.size(); ++i) {
+    if (held_[i].task.run != run || held_[i].task.command != command) continue;
+    trace_.line("  cancel " + name_of(held_[i].task));
+    if (random_.chance(40)) return;  // it answers in its own time
+    Held one = std::move(held_[i]);
+    held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
+    return finish(std::move(one), random_.chance(70) ? Fate::cancelled : random_.chance(50) ? Fate::ok : Fate::lost_answer);
+  }
+}
+
+void Outside::take_effect(const activity::Task& task) { effects_.insert({task.run, task.command.seq}); }
+
+void Outside::finish(Held held, Fate fate) {
+  met(fate);
+  const activity::Task& task = held.task;
+  trace_.line("  answer " + name_of(task) + " " + k_fate_names[static_cast<std::size_t>(fate)]);
+  switch (fate) {
+    case Fate::ok:
+    case Fate::late:
+      take_effect(task);
+      return held.done(activity::Outcome::success(Bytes("{\"of\":" + std::to_string(task.command.seq) + "}")));
+    case Fate::refused: {
+      static constexpr activity::ErrorClass k_classes[] = {activity::ErrorClass::transient, activity::ErrorClass::recoverable,
+                                                           activity::ErrorClass::throttled, activity::ErrorClass::fatal};
+      const bool undo = task.type == "sim.undo";
+      const auto error_class = k_classes[random_.below(undo ? 3 : 4)];
+      return held.done(failed(random_.chance(50) ? "flaky" : "broken", error_class,
+                              error_class == activity::ErrorClass::throttled ? 1 + random_.below(3000) : 0));
+    }
+    case Fate::lost_answer:
+    case Fate::hung:
+      if (random_.chance(50)) take_effect(task);
+      return held.done(failed(fate == Fate::hung ? "timeout.start_to_close" : "flaky", activity::ErrorClass::ambiguous));
+    case Fate::cancelled:
+      if (random_.chance(50)) return held.done(failed("cancelled", activity::ErrorClass::fatal));
+      if (random_.chance(50)) take_effect(task);
+      return held.done(failed("cancelled", activity::ErrorClass::ambiguous));
+    case Fate::crashed: return;
+  }
+}
+
+void Outside::answer_one() {
+  if (held_.empty()) return;
+  const auto at = random_.below(held_.size());
+  Held one = std::move(held_[at]);
+  held_.erase(held_.begin() + at);
+  const auto what = random_.below(100);
+  finish(std::move(one), what < 70 ? Fate::late : what < 88 ? Fate::refused : Fate::lost_answer);
+}
+
+void Outside::answer_all() {
+  while (!held_.empty()) {
+    Held one = std::move(held_.back());
+    held_.pop_back();
+    finish(std::move(one), Fate::late);
+  }
+}
+
+void Outside::answer_overdue() {
+  const TimeMs now = clock_->now_ms();
+  for (std::size_t i = 0; i < held_.size();) {
+    const DurationMs limit = held_[i].task.start_to_close_ms;
+    if (limit == 0 || held_[i].started_at + limit > now) {
+      ++i;
+      continue;
+    }
+    Held one = std::move(held_[i]);
+    held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
+    finish(std::move(one), Fate::hung);
+    i = 0;  // an answer may start or cancel others
+  }
+}
+
+void Outside::process_died() {
+  std::vector<Held> gone;
+  gone.swap(held_);
+  for (const Held& held : gone) {
+    met(Fate::crashed);
+    if (random_.chance(50)) take_effect(held.task);
+  }
+}
+
+}  // namespace perdure::sim

@@ -1,0 +1,173 @@
+#include "sim/program.h"
+
+#include <initializer_list>
+
+namespace perdure::sim {
+namespace {
+
+class Writer {
+ public:
+  Writer(Random& random, const ProgramRules& rules) : random_(random), rules_(rules) {}
+
+  std::string workflow() {
+    std::string out = "name: " + rules_.name + "\nversion: \"1\"\ncontext: {go: true, n: 0}\n";
+    out += random_.chance(65) ? "defaults: {retry: {max_attempts: " + number(2, 4) + ", initial: " + number(1, 3) +
+                                    "s, jitter: " + pick({"none", "full", "equal"}) + "}}\n"
+                              : "defaults: {retry: none}\n";
+    std::string limits;
+    if (random_.chance(30)) limits = "parallel: " + number(1, 3);
+    if (random_.chance(12)) limits += (limits.empty() ? "" : ", ") + std::string("timeout: ") + number(20, 90) + "s";
+    if (!limits.empty()) out += "limits: {" + limits + "}\n";
+    out += "queries: {n: .context.n}\n";
+    out += "updates: {bump: {validate: '$arg | type == \"number\"', set: {n: '${ $arg }'}}}\n";
+    const auto shape = random_.below(100);
+    if (shape < 12) out += "modules: " + dag(rules_.depth) + "\n";
+    else if (shape < 24) out += "steps: " + graph(rules_.depth) + "\n";
+    else out += "steps: " + list(rules_.depth) + "\n";
+    return out;
+  }
+
+ private:
+  std::string id() { return "s" + std::to_string(++count_); }
+  std::string number(std::uint32_t low, std::uint32_t high) { return std::to_string(random_.between(low, high)); }
+  std::string pick(std::initializer_list<const char*> all) { return *(all.begin() + random_.below(all.size())); }
+  std::uint32_t width(int depth) { return random_.between(1, depth > 1 ? 4 : 2); }
+  std::string item(const std::string& name, const std::string& rest) { return "{id: " + name + ", " + rest + "}"; }
+
+  std::string list(int depth) {
+    std::string out = "[";
+    const auto n = width(depth);
+    for (std::uint32_t i = 0; i < n; ++i) {
+      const std::string name = id();
+      out += (i == 0 ? "" : ", ") + item(name, body(depth) + (random_.chance(4) ? ", pivot: true" : ""));
+    }
+    return out + "]";
+  }
+  std::string dag(int depth) {
+    std::string out = "[";
+    std::vector<std::string> before;
+    for (std::uint32_t i = 0, n = width(depth) + 1; i < n; ++i) {
+      const std::string name = id();
+      std::string after;
+      if (!before.empty() && (i == 1 || random_.chance(60))) after = ", depends_on: [" + before[random_.below(before.size())] + "]";
+      before.push_back(name);
+      out += (i == 0 ? "" : ", ") + item(name, body(depth) + after);
+    }
+    return out + "]";
+  }
+  // A diamond, a chain, or a choice that joins.
+  std::string graph(int depth) {
+    const std::string a = id(), b = id(), c = id(), d = id();
+    switch (random_.below(3)) {
+      case 0:
+        return "[" + item(a, body(depth) + ", next_steps: [" + b + ", " + c + "]") + ", " +
+               item(b, body(depth) + ", next_steps: [" + d + "]") + ", " + item(c, body(depth) + ", next_steps: [" + d + "]") +
+               ", " + item(d, body(depth)) + "]";
+      case 1:
+        return "[" + item(a, body(depth) + ", next_steps: [" + b + "]") + ", " +
+               item(b, body(depth) + ", next_steps: [" + c + "]") + ", " + item(c, body(depth)) + "]";
+      default:
+        return "[" + item(a, "condition: .context.go, next_steps: [" + b + ", " + c + "]") + ", " +
+               item(b, body(depth) + ", next_steps: [" + d + "]") + ", " + item(c, body(depth) + ", next_steps: [" + d + "]") +
+               ", " + item(d, body(depth)) + "]";
+    }
+  }
+  std::string activity() {
+    std::string out = "call: sim.do, with: {n: " + number(0, 9) +
+                      (random_.chance(5) ? ", big: '${ [range(3000)] | tostring }'" : "") + "}";
+    // Undoing is retried until it works: what is left in force is then the engine's doing.
+    if (random_.chance(65))
+      out += ", compensation: {call: sim.undo, retry: {max_attempts: 1000, initial: 1s, max_interval: 5s, jitter: none}, "
+             "with: {out: '${ $out }', args: '${ $args }'}}";
+    if (random_.chance(12)) out += ", timeout: " + number(1, 8) + "s";
+    else if (random_.chance(6)) out += ", timeout: {schedule_to_close: " + number(5, 20) + "s}";
+    else if (random_.chance(4)) out += ", timeout: {schedule_to_start: " + number(2, 9) + "s}";
+    if (random_.chance(10)) out += ", retry: {max_attempts: " + number(1, 5) + ", initial: 1s, jitter: none}";
+    if (random_.chance(8)) out += ", priority: " + pick({"low", "normal", "high", "critical"});
+    if (random_.chance(8))
+      out += ", breaker: {service: " + pick({"bank", "shop"}) + ", failures: " + number(1, 3) + ", open_for: " +
+             number(2, 12) + "s, successes: 1}";
+    if (random_.chance(4)) out += ", rate_limit: 5/s";
+    return out;
+  }
+  // Fields that any step may have.
+  std::string common(int depth, bool block) {
+    std::string out;
+    if (random_.chance(12)) out += ", on_error: continue";
+    else if (random_.chance(10) && depth > 0) out += ", on_error: {fallback: " + item(id(), body(depth - 1)) + "}";
+    if (block && random_.chance(25)) out += ", saga: scope";
+    if (block && random_.chance(15)) out += ", retry: {max_attempts: 2, initial: 2s, jitter: none}";
+    if (block && random_.chance(12)) out += ", timeout: " + number(5, 25) + "s";
+    if (random_.chance(8)) out += ", when: .context.go";
+    if (random_.chance(10)) out += ", foreach: '[1,2,3]', parallel: " + number(1, 3);
+    return out;
+  }
+  std::string body(int depth) {
+    if (depth <= 0) return leaf();
+    const int inner = depth - 1;
+    switch (random_.below(18)) {
+      case 0: return "type: sequential, steps: " + list(inner) + common(inner, true);
+      case 1:
+      case 2: return "type: parallel, steps: " + list(inner) + common(inner, true);
+      case 3: return "type: sequential, steps: " + dag(inner) + common(inner, true);
+      case 4: return "type: sequential, steps: " + graph(inner) + common(inner, true);
+      case 5: return "race: " + list(inner) + common(inner, true);
+      case 6: return "condition: .context.go, then: " + list(inner) + ", else: " + list(inner) + common(inner, true);
+      case 7:
+        return "switch: [{when: .context.n > 2, steps: " + list(inner) + "}, {when: .context.go, steps: " + list(inner) +
+               "}, {default: true, steps: " + list(inner) + "}]" + common(inner, true);
+      case 8: return "times: " + number(0, 3) + ", steps: " + list(inner);
+      case 9:
+        return pick({"while: .context.n < 3", "until: .context.n >= 2"}) + ", max_iterations: " + number(2, 6) +
+               ", steps: [" + item(id(), body(inner)) + ", " + item(id(), "set: {n: '${ .context.n + 1 }'}") + "]" +
+               common(inner, true);
+      case 10: return "type: loop, foreach: '[1,2]', parallel: " + number(1, 2) + ", steps: " + list(inner);
+      case 11:
+      case 12: return attempt(inner);
+      default: return leaf();
+    }
+  }
+  std::string attempt(int depth) {
+    std::string out = "try: " + list(depth);
+    std::string catches;
+    if (random_.chance(30)) catches = "{errors: [flaky], retry: {max_attempts: 2, initial: 1s, jitter: none}}";
+    if (random_.chance(40)) catches += (catches.empty() ? "" : ", ") + std::string("{steps: ") + list(depth) + "}";
+    if (!catches.empty()) out += ", catch: [" + catches + "]";
+    if (catches.empty() || random_.chance(50)) out += ", finally: " + list(depth);
+    return out + common(depth, true);
+  }
+  std::string leaf() {
+    switch (random_.below(18)) {
+      case 0: return "wait: " + number(1, 20) + "s" + common(0, false);
+      case 1: return random_.chance(50) ? "listen: go" : "listen: {signal: " + pick({"go", "stop"}) + ", timeout: 8s}";
+      case 2: return "set: {go: " + pick({"true", "false"}) + "}";
+      case 3: return "emit: {type: e, data: 1}";
+      case 4: return random_.chance(40) ? "raise: {type: flaky}" : "set: {id: '${ .run.id }'}";
+      case 5:
+        if (rules_.subflows.empty()) return activity();
+        return "subflow: " + rules_.subflows[random_.below(rules_.subflows.size())] +
+               (random_.chance(25) ? ", timeout: 10s" : "") + (random_.chance(10) ? ", wait: false" : "") +
+               (random_.chance(25) ? ", retry: {max_attempts: 2, initial: 1s, jitter: none}" : "") + common(0, false);
+      case 6:
+        return "type: human_review, reviewers: [ann, bob], quorum: " + number(1, 2) + ", timeout: " + number(6, 20) +
+               "s, on_timeout: " + pick({"reject", "approve", "escalate"}) + ", escalate_to: eve, on_reject: " +
+               pick({"fail", "continue"}) + common(0, false);
+      case 7:
+        if (rules_.subflows.empty()) return activity();
+        return "map: {tasks: '${ [{id: \"a\", call: \"sim.do\", with: {n: 1}}, {id: \"b\", call: \"sim.do\", with: {n: 2}, "
+               "depends_on: [\"a\"]}] }'}" + common(0, false);
+      case 8: return "wait_until: '${ .run.started_at | fromdate + 5 | todate }'";
+      default: return activity() + common(1, false);
+    }
+  }
+
+  Random& random_;
+  const ProgramRules& rules_;
+  int count_ = 0;
+};
+
+}  // namespace
+
+std::string random_program(Random& random, const ProgramRules& rules) { return Writer(random, rules).workflow(); }
+
+}  // namespace perdure::sim

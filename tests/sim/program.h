@@ -1,0 +1,20 @@
+#pragma once
+// Random workflows in the native dialect, over every construct. Activities are "sim.do", undone by "sim.undo"; signals
+// are named "go" and "stop", the update "bump", the query "n"; sub-workflows are the names given.
+#include <string>
+#include <vector>
+
+#include "sim/random.h"
+
+namespace perdure::sim {
+
+struct ProgramRules {
+  std::string name;
+  int depth = 3;
+  std::vector<std::string> subflows;  // that it may call
+};
+
+// YAML text, in flow style.
+std::string random_program(Random& random, const ProgramRules& rules);
+
+}  // namespace perdure::sim
