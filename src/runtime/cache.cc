@@ -24,6 +24,10 @@ Result<Run*> Shard::find(const RunKey& key) {
   if (Run* run = cached(key)) {
     if (!run->state.info && run->inputs.empty())
       return fail(ErrorCode::not_found, "run '" + key.id + "' does not exist");
+    if (!run->state.info) {  // its start came in this very turn; nobody may meet it without its beginning
+      step(*run);
+      flush();  // a run is once in a commit
+    }
     use(*run);
     return run;
   }

@@ -18,7 +18,7 @@
 namespace perdure::runtime {
 
 struct RuntimeOptions {
-  std::size_t shards = 0;                          // 0: chosen by the number of cores
+  std::size_t shards = 0;                          // 0: one a core, at most 16
   std::size_t cache_bytes = std::size_t{64} << 20; // states of runs kept in memory, all shards together
   std::shared_ptr<Clock> clock;                    // null: the system's
   std::function<std::uint64_t()> random;           // ids and seeds; null: the system's. Called from any thread

@@ -14,7 +14,7 @@ constexpr std::size_t k_page = 1000;
 
 std::size_t shards_of(const RuntimeOptions& options) {
   if (options.shards > 0) return std::min<std::size_t>(options.shards, 64);
-  return std::max<std::size_t>(1, std::thread::hardware_concurrency() / 2);
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 16);
 }
 
 void base32(std::string& out, std::uint64_t value, int digits) {

@@ -18,14 +18,18 @@ class VirtualClock final : public Clock {
     const std::lock_guard lock(mutex_);
     return now_;
   }
-  std::int64_t monotonic_us() override { return now_ms() * 1000; }
+  std::int64_t monotonic_us() override {
+    const std::lock_guard lock(mutex_);
+    return passed_ * 1000;
+  }
 
   void advance(DurationMs by) { set(now_ms() + by); }
-  // Also backwards: wall clocks do that.
+  // Also backwards: wall clocks do that, the monotonic one does not.
   void set(TimeMs to) {
     std::vector<std::function<void()>> listeners;
     {
       const std::lock_guard lock(mutex_);
+      passed_ += to > now_ ? to - now_ : 0;
       now_ = to;
       for (const auto& [id, listener] : listeners_) listeners.push_back(listener);
     }
@@ -46,6 +50,7 @@ class VirtualClock final : public Clock {
  private:
   std::mutex mutex_;
   TimeMs now_;
+  DurationMs passed_ = 0;
   int last_id_ = 0;
   std::vector<std::pair<int, std::function<void()>>> listeners_;
 };
