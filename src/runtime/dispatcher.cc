@@ -299,6 +299,8 @@ bool Dispatcher::give_back(const Admitted& admitted, const activity::Outcome& ou
   if (admitted.service.empty()) return false;
   policy::Breaker& breaker = breakers_[admitted.service];
   if (!policy::record(breaker, admitted.rules, clock_->now_ms(), admitted.admission, verdict(outcome))) return false;
+  constexpr std::size_t k_service_bytes_max = 900;  // a key of the store holds 1 KiB; longer ones live until a restart
+  if (admitted.service.size() > k_service_bytes_max) return false;
   key = "breaker/" + admitted.service;
   value = policy::encode(breaker);
   return true;

@@ -74,6 +74,8 @@ TYPED_TEST(EngineConformance, StartIsIdempotentById) {
   auto started = w.engine->start(again);
   ASSERT_TRUE(started);
   EXPECT_TRUE(started->existed);
+  again.input = Bytes(std::string(" 1 "));
+  ASSERT_TRUE(w.engine->start(again)) << "spelled otherwise, the same value";
   again.input = Bytes(std::string("2"));
   started = w.engine->start(again);
   ASSERT_FALSE(started);
@@ -474,6 +476,34 @@ TYPED_TEST(EngineConformance, LargePayloadsAreBlobsAndGoWithTheirRun) {
   w.pass(5'000);
   EXPECT_EQ(w.engine->describe(run).error().code, ErrorCode::not_found) << "retention";
   EXPECT_TRUE(w.disk->scan_blobs("", 10)->empty());
+}
+
+TYPED_TEST(EngineConformance, ALongHistoryIsCompactedBehindItsSnapshot) {
+  World& w = this->w_;
+  w.options.compact_over_events = 100;
+  w.kill();
+  const RunKey run = w.start(R"(
+name: long
+context: {n: 0}
+steps:
+  - id: l
+    while: "${ .context.n < 1500 }"
+    steps:
+      - {id: s, set: {n: "${ .context.n + 1 }"}}
+      - {id: z, wait: 1ms}
+)");
+  for (int i = 0; i < 700; ++i) w.pass(1);
+  w.kill();
+  for (int i = 0; i < 10'000 && w.status(run) != "completed"; ++i) w.pass(1);
+  EXPECT_EQ(w.status(run), "completed");
+  auto entries = w.engine->history(run, 1, 10);
+  ASSERT_TRUE(entries);
+  if constexpr (std::is_same_v<TypeParam, MemoryDisk>) {  // others may drop history later
+    EXPECT_GT(entries->at(0).seq, 100U);
+    EXPECT_EQ(w.engine->replay(run).error().code, ErrorCode::unsupported);
+    EXPECT_EQ(w.engine->export_run(run).error().code, ErrorCode::unsupported);
+  }
+  EXPECT_TRUE(w.engine->doctor()->clean);
 }
 
 TYPED_TEST(EngineConformance, RetentionKeepsOpenRuns) {

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "runtime/views.h"
 #include "runtime/virtual_clock.h"
 
@@ -20,6 +21,12 @@ std::size_t shards_of(const RuntimeOptions& options) {
 void base32(std::string& out, std::uint64_t value, int digits) {
   static constexpr char k_alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
   for (int i = digits - 1; i >= 0; --i) out += k_alphabet[(value >> (5 * i)) & 31];
+}
+
+Status check_payload(std::string_view what, const Bytes& json) {
+  if (json.size() <= k_payload_bytes_max) return {};
+  return fail(ErrorCode::exhausted, std::string(what) + " has " + std::to_string(json.size()) + " bytes; the limit is " +
+                                        std::to_string(k_payload_bytes_max) + " (put it into a file and pass its name)");
 }
 
 }  // namespace
@@ -112,6 +119,9 @@ Result<Value> RuntimeEngine::tell(const RunKey& run, history::Event fact) {
 Result<engine::WorkflowInfo> RuntimeEngine::register_workflow(std::shared_ptr<const plan::Plan> plan) {
   const PlanPtr entry = core_.plans.adopt(std::move(plan));
   const plan::Plan& known = *entry->plan;
+  constexpr std::size_t k_key_bytes_max = 1024;  // of the storage port
+  if (workflow_key(known.name, known.version).size() > k_key_bytes_max)
+    return fail(ErrorCode::invalid, "the workflow's name and version are too long together; the limit is about 1,000 bytes");
   PERDURE_TRY(all, core_.plans.workflows(known.name));
   for (const engine::WorkflowInfo& info : all) {
     if (info.version != known.version) continue;
@@ -163,6 +173,7 @@ void RuntimeEngine::start_async(engine::StartRequest request, std::function<void
   const bool fresh = request.id.empty();
   if (fresh) request.id = make_id();
   else if (const Status valid = check_id("the run's id", request.id); !valid) return done(tl::unexpected<Error>(valid.error()));
+  if (const Status fits = check_payload("the input", request.input); !fits) return done(tl::unexpected<Error>(fits.error()));
   auto input = decider::check_input(*plan->plan, request.input);
   if (!input) return done(tl::unexpected<Error>(std::move(input).error()));
   if (core_.requests.fetch_add(1) >= core_.options.requests_waiting) {
@@ -225,35 +236,39 @@ Result<engine::RunView> RuntimeEngine::wait(const RunKey& run, bool until_idle, 
 
 namespace {
 
+// Held while the watcher runs, so that ending the subscription waits for it; the watcher itself may end it.
+struct Watched {
+  std::recursive_mutex mutex;
+  bool wanted = true;
+};
+
 class Watching final : public engine::Subscription {
  public:
-  Watching(Shard& shard, RunKey run, std::shared_ptr<std::atomic<bool>> wanted)
-      : shard_(shard), run_(std::move(run)), wanted_(std::move(wanted)) {}
+  explicit Watching(std::shared_ptr<Watched> watched) : watched_(std::move(watched)) {}
   ~Watching() override {
-    wanted_->store(false);
-    shard_.post(CallMessage{[&shard = shard_, run = run_] { shard.drop_interest(run, 0); }});
+    const std::lock_guard lock(watched_->mutex);
+    watched_->wanted = false;  // the shard lets go of it at the run's next event
   }
   Watching(const Watching&) = delete;
   Watching& operator=(const Watching&) = delete;
 
  private:
-  Shard& shard_;
-  const RunKey run_;
-  const std::shared_ptr<std::atomic<bool>> wanted_;
+  const std::shared_ptr<Watched> watched_;
 };
 
 }  // namespace
 
 std::unique_ptr<engine::Subscription> RuntimeEngine::watch(const RunKey& run, engine::Watcher watcher) {
   Shard& shard = core_.shard_of(run);
-  auto wanted = std::make_shared<std::atomic<bool>>(true);
-  shard.post(CallMessage{[&shard, run, wanted, watcher = std::move(watcher)] {
-    shard.add_interest(run, {0, true, [wanted, watcher](const engine::Progress& progress, const Run&) {
-      if (wanted->load()) watcher(progress);
-      return wanted->load();
+  auto watched = std::make_shared<Watched>();
+  shard.post(CallMessage{[&shard, run, watched, watcher = std::move(watcher)] {
+    shard.add_interest(run, {0, true, [watched, watcher](const engine::Progress& progress, const Run&) {
+      const std::lock_guard lock(watched->mutex);
+      if (watched->wanted) watcher(progress);
+      return watched->wanted;
     }});
   }});
-  return std::make_unique<Watching>(shard, run, std::move(wanted));
+  return std::make_unique<Watching>(std::move(watched));
 }
 
 // ---- reads ----------------------------------------------------------------------------------------------------------
@@ -337,11 +352,15 @@ Status only_status(Result<Value> result) {
 }  // namespace
 
 Status RuntimeEngine::signal(const RunKey& run, const std::string& name, const Value& payload, const std::string& key) {
-  return only_status(tell(run, history::SignalReceived{name, Bytes(to_json(payload)), key}));
+  Bytes json(to_json(payload));
+  PERDURE_TRY_VOID(check_payload("the signal's payload", json));
+  return only_status(tell(run, history::SignalReceived{name, std::move(json), key}));
 }
 Result<Value> RuntimeEngine::update(const RunKey& run, const std::string& name, const Value& argument,
                                     const std::string& id) {
-  return tell(run, history::UpdateReceived{name, Bytes(to_json(argument)), id});
+  Bytes json(to_json(argument));
+  PERDURE_TRY_VOID(check_payload("the update's argument", json));
+  return tell(run, history::UpdateReceived{name, std::move(json), id});
 }
 Status RuntimeEngine::pause(const RunKey& run, const std::string& by, const std::string& reason) {
   return only_status(tell(run, history::PauseRequested{by, reason}));

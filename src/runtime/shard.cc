@@ -7,12 +7,20 @@
 #include <chrono>
 #include <utility>
 
+#include "base/json.h"
+
 namespace perdure::runtime {
 namespace {
 
 thread_local Shard* t_current = nullptr;  // whose turn runs on this thread
 constexpr std::size_t k_fired_a_turn = 1024;
 constexpr std::size_t k_due_a_run = 1024;
+
+bool same_json(const Bytes& a, const Bytes& b) {
+  if (a == b) return true;
+  const auto left = parse_json(a.view()), right = parse_json(b.view());
+  return left && right && *left == *right;
+}
 
 struct Current {
   explicit Current(Shard* shard) : before(std::exchange(t_current, shard)) {}
@@ -149,7 +157,7 @@ void Shard::receive(StartMessage& message) {
     auto existing = find(info.run);
     if (existing) {
       const history::StartInfo& known = *(*existing)->state.info;
-      if (known.plan_hash == info.plan_hash && known.input == info.input)
+      if (known.plan_hash == info.plan_hash && same_json(known.input, info.input))
         return when_durable(**existing, [done = std::move(message.done), run = info.run](const Status& status) {
           if (status) done(engine::Started{run, true});
           else done(tl::unexpected<Error>(status.error()));
