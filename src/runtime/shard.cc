@@ -228,7 +228,10 @@ void Shard::fire_timers() {
 // Makes the shard's timers agree with the run's.
 void Shard::hold_timer(Run& run) {
   const TimeMs due = decider::next_timer(run.state);
-  if (due == run.timer) return;
+  // What was left to the disk must be held once the run is at work or the horizon has passed it.
+  const bool held = due == k_never || timers_.contains({due, run.key}) ||
+                    (run.wake != storage::k_wake_active && !core_.horizon.covers(due, run.key));
+  if (due == run.timer && held) return;
   if (run.timer != k_never && timers_.erase({run.timer, run.key}) > 0) core_.timers.fetch_sub(1);
   run.timer = due;
   if (due == k_never) return;

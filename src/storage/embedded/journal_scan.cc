@@ -69,6 +69,14 @@ Result<std::optional<std::uint64_t>> later_record(OpenSegment& segment, Window& 
   return std::optional<std::uint64_t>();
 }
 
+// A write that failed may have left the head of its record and no more, at a number that was used again elsewhere.
+Result<bool> begins_with_a_record(const OpenSegment& segment) {
+  if (!segment.first) return false;
+  Window window(*segment.file);
+  PERDURE_TRY(bytes, window.at(k_block_bytes, record_size_bytes(segment.first->payload_bytes)));
+  return read_record(bytes, {segment.header.segment, segment.header.salt, 0, {}}).outcome == RecordRead::Outcome::valid;
+}
+
 class Scanner {
  public:
   Scanner(TicketRange range, const OnCommit& on_commit, JournalScan& out)
@@ -149,8 +157,10 @@ Result<JournalScan> scan_journal(FileSystem& files, const std::string& directory
   JournalScan out;
   // Where the first commit that is needed stands: the last segment that begins at or before it.
   std::size_t start = 0;
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    if (segments[i].first && segments[i].first->first_ticket <= range.after + 1) start = i;
+  for (std::size_t i = segments.size(); i-- > 1 && start == 0;) {
+    if (!segments[i].first || segments[i].first->first_ticket > range.after + 1) continue;
+    PERDURE_TRY(holds, begins_with_a_record(segments[i]));
+    if (holds) start = i;
   }
   Scanner scanner(range, on_commit, out);
   for (std::size_t i = 0; i < segments.size(); ++i) {
