@@ -77,6 +77,7 @@ void Outside::take_effect(const activity::Task& task) { effects_.insert({task.ru
 void Outside::finish(Held held, Fate fate) {
   met(fate);
   const activity::Task& task = held.task;
+  if (on_fate) on_fate(task.run, fate);
   trace_.line("  answer " + name_of(task) + " " + k_fate_names[static_cast<std::size_t>(fate)]);
   switch (fate) {
     case Fate::ok:

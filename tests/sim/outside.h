@@ -3,6 +3,7 @@
 // ledger of what is in effect, which survives every crash of the engine.
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -35,6 +36,7 @@ class Outside {
 
   bool wild = true;  // false: everything is done at once, and well
   std::size_t in_flight_max = 10'000;
+  std::function<void(const RunKey&, Fate)> on_fate;
 
   std::size_t held() const { return held_.size(); }
   void answer_one();      // any of those in flight, somehow

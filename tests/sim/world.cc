@@ -17,6 +17,7 @@ using storage::DiskFault;
 
 constexpr const char* k_directory = "/store";
 constexpr int k_turns_max = 20'000;
+constexpr DurationMs k_day_ms = 86'400'000;
 
 const loaders::KnownActivities& known() {
   static const auto all = loaders::KnownActivities::with({"sim.do", "sim.undo"});
@@ -31,19 +32,25 @@ struct Client {
   bool terminated = false;
   std::uint32_t next_signal = 1;
   std::set<std::string> acknowledged_signals;
-  std::map<std::string, std::string> updates;  // acknowledged, with their answers
+  std::set<std::string> updates;          // acknowledged
   std::uint32_t next_update = 1;
 };
 
 class World {
  public:
   World(std::uint64_t seed, bool print)
-      : random_(seed),
+      : print_(print),
+        random_(seed),
         trace_(print),
         outside_(random_.fork(), judge_, trace_),
         disk_random_(random_.fork()),
         engine_random_(random_.fork()),
         files_(random_.next()) {
+    outside_.on_fate = [this](const RunKey& run, Fate fate) {
+      if (fate == Fate::refused) strike(Fault::refused, run);
+      if (fate == Fate::lost_answer) strike(Fault::lost_answer, run);
+      if (fate == Fate::hung) strike(Fault::hung, run);
+    };
     files_.set_faults([this](std::uint64_t call) { return disk_fault(call); });
   }
 
@@ -64,6 +71,7 @@ class World {
     outcome.runs = readings_.size();
     outcome.crashes = crashes_;
     outcome.coverage = coverage_;
+    if (print_ && judge_.failed() && engine_) print_histories();
     engine_.reset();
     return outcome;
   }
@@ -89,7 +97,7 @@ class World {
     options.open_tables = storage::open_mirror_tables;
     options.overlay_bytes = overlay_bytes_;
     options.first_segment_bytes = 32 << 10;
-    options.segment_bytes = 256 << 10;
+    options.segment_bytes = 8 << 20;  // a commit of the engine may be of a megabyte and a run
     options.drain_on_close_bytes = 1 << 20;
     return options;
   }
@@ -325,8 +333,7 @@ class World {
       return judge_error("update", told.error());
     }
     if (!valid) return judge_.violated(24, "update " + id + " was taken against its validator");
-    const auto [known, fresh] = client.updates.try_emplace(id, to_json(*told));
-    if (!fresh && known->second != to_json(*told)) judge_.violated(24, "update " + id + " was answered in two ways");
+    client.updates.insert(id);  // a repeated one is answered with what the context is by then
     if (!again) ++client.next_update;
   }
   void review() {
@@ -372,6 +379,7 @@ class World {
   bool is_well() {
     settle();
     const Status told = engine_->signal({"default", "nobody"}, "x", Value(), "");
+    if (!told) trouble_ = told.error().message;
     return !told && told.error().code == ErrorCode::not_found;
   }
   void checkpoint() {
@@ -379,7 +387,7 @@ class World {
     trace_.line("checkpoint");
     const bool was_quiet = std::exchange(quiet_, true);
     for (int tries = 0; !is_well() && !judge_.failed(); ++tries) {
-      if (tries == 60) return judge_.violated(2, "the store does not recover");
+      if (tries == 60) return judge_.violated(2, "the store does not recover: " + trouble_);
       pass(1'000);
     }
     look();
@@ -450,8 +458,21 @@ class World {
       if (key[0] == 's') last = number;
     }
     std::set<std::string> updates(reading.update_ids.begin(), reading.update_ids.end());
-    for (const auto& [id, answer] : client.updates)
+    for (const std::string& id : client.updates)
       if (!updates.contains(id)) judge_.violated(23, "run " + run.id + ": update " + id + " was acknowledged and is gone");
+  }
+
+  void print_histories() {
+    for (const auto& [run, reading] : readings_) {
+      const auto entries = engine_->history(run, 1, 1'000'000);
+      if (!entries) continue;
+      for (const engine::HistoryEntry& entry : *entries) {
+        Value shown = h::to_value(entry.event, entry.seq, entry.at);
+        if (const Value* node = shown.find("node"); node != nullptr && node->is_integer())
+          shown.set("node", reading->plan->nodes[static_cast<std::size_t>(node->as_int())].name);
+        std::fprintf(stderr, "%s %s\n", run.id.c_str(), to_json(shown).substr(0, 300).c_str());
+      }
+    }
   }
 
   // ---- the second phase ----------------------------------------------------------------------------------------------
@@ -472,7 +493,7 @@ class World {
       if (open.empty() && outside_.held() == 0) break;
       for (const engine::RunSummary& row : open) help(row);
       pass(step);
-      step = round < 100 ? 1'000 : std::min<DurationMs>(step * 2, 3'600'000);
+      step = round < 100 ? 1'000 : std::min<DurationMs>(step * 2, k_day_ms);
     }
     if (judge_.failed()) return;
     checkpoint();
@@ -507,7 +528,7 @@ class World {
   }
   void judge_stuck(const engine::RunSummary& row) {
     const auto view = engine_->describe(row.run);
-    std::string text = "run " + row.run.id + " does not end: " + row.status;
+    std::string text = "run " + row.run.id + " does not end at " + format_timestamp(clock_->now_ms()) + ": " + row.status;
     if (view)
       for (const std::string& what : view->waiting_for) text += "; waits for " + what;
     judge_.violated(2, text);
@@ -535,6 +556,7 @@ class World {
     }
   }
 
+  bool print_;
   Random random_;
   Judge judge_;
   Trace trace_;
