@@ -75,7 +75,7 @@ cli::Backend backend() {
 #ifdef PERDURE_JEMALLOC
 // Few arenas, and memory given back to the system soon: a burst must not be what the process weighs for ever.
 extern "C" const char* malloc_conf;
-const char* malloc_conf = "narenas:4,dirty_decay_ms:200,muzzy_decay_ms:0";
+const char* malloc_conf = "background_thread:true,narenas:4,dirty_decay_ms:200,muzzy_decay_ms:0";
 #endif
 
 int main(int argc, char** argv) {
