@@ -20,7 +20,11 @@ tl::unexpected<Error> no_such_blob(std::string_view name) {
 Result<std::string> Blobs::put(const Bytes& content) {
   std::string name = sha256_hex(content.view());
   PERDURE_TRY(there, files_.exists(path(name)));
-  if (there) return name;
+  if (there) {  // perhaps since a put that failed to make its name durable
+    PERDURE_TRY_VOID(files_.sync_directory(directory_));
+    PERDURE_TRY_VOID(files_.sync_directory(shelf(name)));
+    return name;
+  }
   PERDURE_TRY_VOID(files_.make_directory(shelf(name)));
   PERDURE_TRY_VOID(files_.sync_directory(directory_));
   if (Status written = replace_file(files_, shelf(name), name, content.view()); !written) {

@@ -33,6 +33,8 @@ Result<std::unique_ptr<Journal>> Journal::open(FileSystem& files, std::string di
     if (!name.ends_with(".journal")) PERDURE_TRY_VOID(files.remove(journal->directory_ + "/" + name));
   }
   std::erase_if(names, [](const std::string& name) { return !name.ends_with(".journal"); });
+  // A name that can be seen may not be durable: whoever made it may have failed right then.
+  if (!names.empty()) PERDURE_TRY_VOID(files.sync_directory(journal->directory_));
   PERDURE_TRY_VOID(journal->adopt(std::move(names), applied, on_commit));
   return journal;
 }

@@ -214,6 +214,64 @@ TEST(Journal, ARecordTornTwiceAtOnePlaceIsCut) {
   }
 }
 
+// The head of a record that never became one, at the beginning of a segment, must not hide the segment before.
+TEST(Journal, ATornRecordInANewSegmentHidesNothingBeforeIt) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    FaultyFileSystem files(seed);
+    const auto open = [&](std::uint32_t opening, Kept& kept) {  // the first commit is in the tables from the second on
+      return Journal::open(files, "/journal", {16 << 10, 64 << 10, opening}, opening > 1 ? 1 : 0, kept.collect());
+    };
+    {
+      Kept kept;
+      const auto journal = open(1, kept);
+      ASSERT_TRUE(journal.has_value());
+      ASSERT_TRUE((*journal)->append(1, std::vector<std::string>{"first"}).has_value());
+      ASSERT_TRUE((*journal)->prepare(12'000).has_value());
+      files.set_faults([](std::uint64_t) { return DiskFault::error; });
+      ASSERT_FALSE((*journal)->append(2, std::vector<std::string>{std::string(12'000, 'x')}).has_value());
+      files.set_faults({});
+    }
+    Kept found;
+    {
+      const auto journal = open(2, found);
+      ASSERT_TRUE(journal.has_value()) << journal.error().message;
+      ASSERT_TRUE((*journal)->append(2 + found.commits.size(), std::vector<std::string>{"kept"}).has_value());
+    }
+    Kept kept;
+    const auto journal = open(3, kept);
+    ASSERT_TRUE(journal.has_value()) << journal.error().message;
+    ASSERT_EQ(kept.commits.size(), found.commits.size() + 1);
+    EXPECT_EQ(kept.commits.back(), "kept");
+  }
+}
+
+// A segment whose name could not be made durable is found by the next opening, and then must be.
+TEST(Journal, ANameThatWasNotSyncedIsSyncedAtTheNextOpening) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    FaultyFileSystem files(seed);
+    const JournalOptions options{16 << 10, 16 << 10, 1};
+    std::uint64_t calls = 0;
+    {
+      FaultyFileSystem trial(seed);
+      ASSERT_TRUE(Journal::open(trial, "/journal", options, 0, Kept{}.collect()).has_value());
+      calls = trial.calls();  // the last one syncs the directory
+    }
+    files.set_faults([=](std::uint64_t call) { return call == calls ? DiskFault::error : DiskFault::none; });
+    ASSERT_FALSE(Journal::open(files, "/journal", options, 0, Kept{}.collect()).has_value());
+    {
+      const auto journal = Journal::open(files, "/journal", options, 0, Kept{}.collect());
+      ASSERT_TRUE(journal.has_value());
+      ASSERT_TRUE((*journal)->append(1, std::vector<std::string>{"kept"}).has_value());
+    }
+    files.restart();
+    Kept kept;
+    ASSERT_TRUE(Journal::open(files, "/journal", options, 0, kept.collect()).has_value());
+    EXPECT_EQ(kept.commits, std::vector<std::string>{"kept"});
+  }
+}
+
 TEST(StoreFiles, ANewerFormatIsRefusedAndDamageIsSeen) {
   FaultyFileSystem files(1);
   ASSERT_TRUE(files.make_directory("/s").has_value());
