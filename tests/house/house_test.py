@@ -1,5 +1,6 @@
 """The house's own rules bite: each is broken on purpose in a scratch tree, and must be reported at its place."""
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -133,6 +134,23 @@ class Tidy(unittest.TestCase):
                           'docs/a.md:1: docs: the link to gone.md')
         self.write('docs/a.md', '')
         self.assert_found('src/high/high.h', '#pragma once\n', 'src/high:1: docs: the module has no README.md')
+
+
+class Dev(unittest.TestCase):
+    """./dev is whole: every function it calls is there, once."""
+
+    def test_help_and_unknown_command(self):
+        dev = os.path.join(ROOT, 'dev')
+        self.assertIn('usage: ./dev', subprocess.run([dev, 'help'], capture_output=True, text=True, check=True).stdout)
+        self.assertEqual(subprocess.run([dev, 'nonsense'], capture_output=True, check=False).returncode, 1)
+
+    def test_functions(self):
+        with open(os.path.join(ROOT, 'dev'), encoding='utf-8') as f:
+            text = f.read()
+        defined = re.findall(r'^(\w+)\(\) \{', text, re.M)
+        self.assertEqual(sorted(defined), sorted(set(defined)))
+        for name in ('setup', 'build', 'run_tests', 'sanitized_tests', 'style', 'check', 'fuzz', 'fuzz_one', 'sources'):
+            self.assertIn(name, defined)
 
 
 if __name__ == '__main__':
