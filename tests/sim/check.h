@@ -22,6 +22,7 @@ struct Reading {
   decider::State state;                                       // the fold
   std::uint64_t last_seq = 0;
   std::uint64_t batches = 0;
+  std::uint64_t seen_in = 0;                                  // which life of the process, when it was read
   std::uint64_t prefix_hash = 0;                              // of all events
   std::set<std::pair<std::uint64_t, std::uint32_t>> attempts; // (command, attempt) that it allows
   std::map<std::uint64_t, std::vector<std::uint64_t>> undone_by;  // forward command: its compensations

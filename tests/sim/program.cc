@@ -74,7 +74,7 @@ class Writer {
   }
   std::string activity() {
     std::string out = "call: sim.do, with: {n: " + number(0, 9) +
-                      (random_.chance(5) ? ", big: '${ [range(3000)] | tostring }'" : "") + "}";
+                      (random_.chance(2) ? ", big: '${ [range(3000)] | tostring }'" : "") + "}";
     // Undoing is retried until it works: what is left in force is then the engine's doing.
     if (random_.chance(65))
       out += ", compensation: {call: sim.undo, retry: {max_attempts: 1000, initial: 1s, max_interval: 5s, jitter: none}, "

@@ -197,7 +197,7 @@ class World {
   }
   void write_programs() {
     error_rate_ = random_.chance(60) ? random_.between(30, 400) : 0;
-    overlay_bytes_ = random_.chance(50) ? random_.between(3, 30'000) : 1 << 20;
+    overlay_bytes_ = random_.chance(8) ? 3 : random_.chance(50) ? random_.between(4'000, 60'000) : 1 << 20;
     cache_bytes_ = random_.chance(40) ? random_.between(1'000, 40'000) : std::size_t{8} << 20;
     timers_in_memory_ = random_.chance(30) ? random_.between(1, 4) : 1000;
     shards_ = random_.between(1, 3);
@@ -380,6 +380,7 @@ class World {
     settle();
     const Status told = engine_->signal({"default", "nobody"}, "x", Value(), "");
     if (!told) trouble_ = told.error().message;
+    settle();
     return !told && told.error().code == ErrorCode::not_found;
   }
   void checkpoint() {
@@ -425,16 +426,18 @@ class World {
     if (view->status == "quarantined") return judge_.violated(7, "run " + row.run.id + " is quarantined: " + (view->error ? view->error->title : ""));
     if (view->status != row.status)
       return judge_.violated(32, "run " + row.run.id + " is " + view->status + " and listed as " + row.status);
+    const auto known = readings_.find(row.run);
+    if (known != readings_.end()) cover(row.run, *known->second);
+    // Read before, and nothing has come since. After a crash everything is read anew.
+    if (known != readings_.end() && known->second->last_seq == view->events && known->second->seen_in == crashes_)
+      return look_at_messages(row.run, *known->second);
     const auto entries = engine_->history(row.run, 1, 1'000'000);
     if (!entries) return judge_.violated(7, "run " + row.run.id + " has no history: " + entries.error().message);
     Earlier& before = earlier_[row.run];
-    if (const auto known = readings_.find(row.run); known != readings_.end() && known->second->last_seq == entries->size() &&
-        h::is_closed(known->second->state.status))
-      return;  // read before, and nothing has come since
     const auto plan = engine_->plan(view->plan_hash);
     if (!plan) return judge_.violated(7, "run " + row.run.id + " has lost its plan: " + plan.error().message);
-    if (const auto known = readings_.find(row.run); known != readings_.end()) cover(row.run, *known->second);
     const auto reading = read_history(row.run, *entries, *plan, before, judge_);
+    reading->seen_in = crashes_;
     readings_[row.run] = reading;
     cover(row.run, *reading);
     before = {reading->last_seq, reading->prefix_hash};
@@ -445,9 +448,12 @@ class World {
     if (!replay) return judge_.violated(7, "run " + row.run.id + " does not replay: " + replay.error().message);
     reading->batches = replay->batches;
     if (!replay->matches) return judge_.violated(7, "run " + row.run.id + ": " + replay->differences.front());
-    if (const auto client = clients_.find(row.run.id); client != clients_.end()) look_at_messages(row.run, client->second, *reading);
+    look_at_messages(row.run, *reading);
   }
-  void look_at_messages(const RunKey& run, const Client& client, const Reading& reading) {
+  void look_at_messages(const RunKey& run, const Reading& reading) {
+    const auto found = clients_.find(run.id);
+    if (found == clients_.end()) return;
+    const Client& client = found->second;
     std::set<std::string> signals(reading.signal_keys.begin(), reading.signal_keys.end());
     for (const std::string& key : client.acknowledged_signals)
       if (!signals.contains(key)) judge_.violated(16, "run " + run.id + ": signal " + key + " was acknowledged and is gone");
