@@ -201,13 +201,11 @@ void Shard::flush() {
   building_bytes_ = 0;
   commit.epoch = core_.store->epoch();
   core_.store->commit(std::move(commit), [this, number = commits_](Status status) {
-    bool wake = false;
-    {
-      const std::lock_guard lock(mutex_);
-      completions_.emplace_back(number, std::move(status));
-      wake = std::exchange(sleeping_, false);
-    }
-    if (wake) wake_.notify_one();
+    // Told within the lock: once the shard has seen its last completion it may be destroyed, and the store's thread is
+    // not one that anybody joins before that.
+    const std::lock_guard lock(mutex_);
+    completions_.emplace_back(number, std::move(status));
+    if (std::exchange(sleeping_, false)) wake_.notify_one();
   });
   if (!building_blobs_.empty()) core_.payloads.unpin(std::exchange(building_blobs_, {}));
 }
