@@ -27,10 +27,13 @@ class Reader {
         violated(3, entry, "an event after the last one");
       decider::evolve(reading_->state, entry.event, entry.at);
       std::visit([this](const auto& event) { after_event(event); }, entry.event);
-      ended_ = std::holds_alternative<h::RunCompleted>(entry.event) || std::holds_alternative<h::RunFailed>(entry.event);
+      ended_ =
+          std::holds_alternative<h::RunCompleted>(entry.event) || std::holds_alternative<h::RunFailed>(entry.event);
       reading_->last_seq = entry.seq;
-      reading_->prefix_hash = checksum64(h::encode_batch({entry.seq, entry.at, {entry.event}}).view(), reading_->prefix_hash);
-      if (entry.seq == before.last_seq && reading_->prefix_hash != before.hash) violated(4, entry, "the history has changed");
+      reading_->prefix_hash =
+          checksum64(h::encode_batch({entry.seq, entry.at, {entry.event}}).view(), reading_->prefix_hash);
+      if (entry.seq == before.last_seq && reading_->prefix_hash != before.hash)
+        violated(4, entry, "the history has changed");
       check_parallel();
       if (judge_.failed()) return reading_;
     }
@@ -170,7 +173,8 @@ std::vector<std::uint64_t> in_force(const RunKey& run, const Reading& reading, c
     if (!outside.in_effect({run, command})) continue;
     // Past a pivot nothing is undone. An effect that nobody recorded is no excuse.
     const auto recorded = reading.recorded.find(command);
-    if (recorded != reading.recorded.end() ? recorded->second < reading.last_pivot : command < reading.last_pivot) continue;
+    if (recorded != reading.recorded.end() ? recorded->second < reading.last_pivot : command < reading.last_pivot)
+      continue;
     bool undone = false;
     if (const auto by = reading.undone_by.find(command); by != reading.undone_by.end())
       for (const std::uint64_t undo : by->second) undone = undone || outside.in_effect({run, undo});

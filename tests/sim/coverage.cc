@@ -35,7 +35,8 @@ std::string Coverage::table() const {
     for (const std::uint64_t count : counts) cell("%10llu", static_cast<unsigned long long>(count));
   };
   for (std::size_t kind = 0; kind < k_kinds; ++kind)
-    if (!is_instant(static_cast<plan::Kind>(kind))) row(std::string(plan::to_string(static_cast<plan::Kind>(kind))), cells[kind]);
+    if (!is_instant(static_cast<plan::Kind>(kind)))
+      row(std::string(plan::to_string(static_cast<plan::Kind>(kind))), cells[kind]);
   row("compensation", compensating);
   return out + "\n";
 }

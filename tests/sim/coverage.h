@@ -9,11 +9,23 @@
 namespace perdure::sim {
 
 enum class Fault : std::uint8_t {
-  crash, failed_write, full_disk, clock_back, clock_ahead, shutdown, pause, cancel, terminate, refused, lost_answer, hung
+  crash,
+  failed_write,
+  full_disk,
+  clock_back,
+  clock_ahead,
+  shutdown,
+  pause,
+  cancel,
+  terminate,
+  refused,
+  lost_answer,
+  hung
 };
 inline constexpr std::size_t k_faults = 12;
-inline constexpr std::array<const char*, k_faults> k_fault_names{
-    "crash", "EIO", "ENOSPC", "clock-", "clock+", "shutdown", "pause", "cancel", "terminate", "refused", "lost", "hung"};
+inline constexpr std::array<const char*, k_faults> k_fault_names{"crash",     "EIO",      "ENOSPC", "clock-",
+                                                                 "clock+",    "shutdown", "pause",  "cancel",
+                                                                 "terminate", "refused",  "lost",   "hung"};
 inline constexpr std::size_t k_kinds = static_cast<std::size_t>(plan::Kind::map) + 1;
 
 // Over in one decision, so that nothing can happen while they are at work.

@@ -57,7 +57,8 @@ std::optional<Arguments> read_arguments(const std::vector<std::string_view>& giv
       else return std::nullopt;
     }
   }
-  if (!arguments.seed && !arguments.seeds && !arguments.minutes && !arguments.speed && arguments.file.empty()) return std::nullopt;
+  if (!arguments.seed && !arguments.seeds && !arguments.minutes && !arguments.speed && arguments.file.empty())
+    return std::nullopt;
   return arguments;
 }
 
@@ -71,8 +72,9 @@ class Tally {
     ++seeds_;
     if (outcome.violation) {
       ++failed_;
-      std::printf("seed %llu: invariant %d: %s\n  again: ./dev sim %llu --trace\n", static_cast<unsigned long long>(seed),
-                  outcome.violation->invariant, outcome.violation->text.c_str(), static_cast<unsigned long long>(seed));
+      std::printf("seed %llu: invariant %d: %s\n  again: ./dev sim %llu --trace\n",
+                  static_cast<unsigned long long>(seed), outcome.violation->invariant, outcome.violation->text.c_str(),
+                  static_cast<unsigned long long>(seed));
       std::fflush(stdout);
     }
     decisions_ += outcome.decisions;
@@ -85,11 +87,13 @@ class Tally {
   static double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
   void print(bool table) const {
-    std::printf("%llu seeds, %llu failed; %llu runs, %llu decisions, %llu events, %llu crashes; %.1f s, %.0f decisions/s of CPU; trace %016llx\n",
-                static_cast<unsigned long long>(seeds_), static_cast<unsigned long long>(failed_),
-                static_cast<unsigned long long>(runs_), static_cast<unsigned long long>(decisions_),
-                static_cast<unsigned long long>(events_), static_cast<unsigned long long>(crashes_), seconds(),
-                static_cast<double>(decisions_) / cpu_seconds(), static_cast<unsigned long long>(hash_));
+    std::printf(
+        "%llu seeds, %llu failed; %llu runs, %llu decisions, %llu events, %llu crashes; %.1f s, %.0f decisions/s of "
+        "CPU; trace %016llx\n",
+        static_cast<unsigned long long>(seeds_), static_cast<unsigned long long>(failed_),
+        static_cast<unsigned long long>(runs_), static_cast<unsigned long long>(decisions_),
+        static_cast<unsigned long long>(events_), static_cast<unsigned long long>(crashes_), seconds(),
+        static_cast<double>(decisions_) / cpu_seconds(), static_cast<unsigned long long>(hash_));
     if (table) std::printf("%s%zu cells are empty\n", coverage_.table().c_str(), coverage_.empty_cells());
   }
   bool good(bool table) const { return failed_ == 0 && (!table || coverage_.empty_cells() == 0); }

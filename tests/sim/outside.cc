@@ -47,8 +47,7 @@ std::shared_ptr<activity::Driver> Outside::driver(std::shared_ptr<Clock> clock) 
 void Outside::start(activity::Task task, activity::OnDone done) {
   const Effect effect{task.run, task.command.seq};
   trace_.line("  start " + name_of(task));
-  if (!attempts_[effect].insert(task.attempt).second)
-    judge_.violated(9, name_of(task) + " was handed out twice");
+  if (!attempts_[effect].insert(task.attempt).second) judge_.violated(9, name_of(task) + " was handed out twice");
   if (const auto [known, fresh] = by_key_.try_emplace(task.idempotency_key, effect); !fresh && known->second != effect)
     judge_.violated(12, name_of(task) + " has the idempotency key of another command");
   Held held{std::move(task), std::move(done), clock_->now_ms(), life_};
@@ -68,7 +67,9 @@ void Outside::cancel(const RunKey& run, CommandId command) {
     if (random_.chance(40)) return;  // it answers in its own time
     Held one = std::move(held_[i]);
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
-    return finish(std::move(one), random_.chance(70) ? Fate::cancelled : random_.chance(50) ? Fate::ok : Fate::lost_answer);
+    return finish(std::move(one), random_.chance(70)   ? Fate::cancelled
+                                  : random_.chance(50) ? Fate::ok
+                                                       : Fate::lost_answer);
   }
 }
 
@@ -85,8 +86,9 @@ void Outside::finish(Held held, Fate fate) {
       take_effect(task);
       return held.done(activity::Outcome::success(Bytes("{\"of\":" + std::to_string(task.command.seq) + "}")));
     case Fate::refused: {
-      static constexpr activity::ErrorClass k_classes[] = {activity::ErrorClass::transient, activity::ErrorClass::recoverable,
-                                                           activity::ErrorClass::throttled, activity::ErrorClass::fatal};
+      static constexpr activity::ErrorClass k_classes[] = {
+          activity::ErrorClass::transient, activity::ErrorClass::recoverable, activity::ErrorClass::throttled,
+          activity::ErrorClass::fatal};
       const bool undo = task.type == "sim.undo";
       const auto error_class = k_classes[random_.below(undo ? 3 : 4)];
       return held.done(failed(random_.chance(50) ? "flaky" : "broken", error_class,
@@ -95,7 +97,8 @@ void Outside::finish(Held held, Fate fate) {
     case Fate::lost_answer:
     case Fate::hung:
       if (random_.chance(50)) take_effect(task);
-      return held.done(failed(fate == Fate::hung ? "timeout.start_to_close" : "flaky", activity::ErrorClass::ambiguous));
+      return held.done(
+          failed(fate == Fate::hung ? "timeout.start_to_close" : "flaky", activity::ErrorClass::ambiguous));
     case Fate::cancelled:
       if (random_.chance(50)) return held.done(failed("cancelled", activity::ErrorClass::fatal));
       if (random_.chance(50)) take_effect(task);

@@ -49,7 +49,8 @@ class Writer {
     for (std::uint32_t i = 0, n = width(depth) + 1; i < n; ++i) {
       const std::string name = id();
       std::string after;
-      if (!before.empty() && (i == 1 || random_.chance(60))) after = ", depends_on: [" + before[random_.below(before.size())] + "]";
+      if (!before.empty() && (i == 1 || random_.chance(60)))
+        after = ", depends_on: [" + before[random_.below(before.size())] + "]";
       before.push_back(name);
       out += (i == 0 ? "" : ", ") + item(name, body(depth) + after);
     }
@@ -61,32 +62,33 @@ class Writer {
     switch (random_.below(3)) {
       case 0:
         return "[" + item(a, body(depth) + ", next_steps: [" + b + ", " + c + "]") + ", " +
-               item(b, body(depth) + ", next_steps: [" + d + "]") + ", " + item(c, body(depth) + ", next_steps: [" + d + "]") +
-               ", " + item(d, body(depth)) + "]";
+               item(b, body(depth) + ", next_steps: [" + d + "]") + ", " +
+               item(c, body(depth) + ", next_steps: [" + d + "]") + ", " + item(d, body(depth)) + "]";
       case 1:
         return "[" + item(a, body(depth) + ", next_steps: [" + b + "]") + ", " +
                item(b, body(depth) + ", next_steps: [" + c + "]") + ", " + item(c, body(depth)) + "]";
       default:
         return "[" + item(a, "condition: .context.go, next_steps: [" + b + ", " + c + "]") + ", " +
-               item(b, body(depth) + ", next_steps: [" + d + "]") + ", " + item(c, body(depth) + ", next_steps: [" + d + "]") +
-               ", " + item(d, body(depth)) + "]";
+               item(b, body(depth) + ", next_steps: [" + d + "]") + ", " +
+               item(c, body(depth) + ", next_steps: [" + d + "]") + ", " + item(d, body(depth)) + "]";
     }
   }
   std::string activity() {
     std::string out = "call: sim.do, with: {n: " + number(0, 9) +
-                      (random_.chance(2) ? ", big: '${ [range(3000)] | tostring }'" : "") + "}";
+                      (random_.chance(6) ? ", big: '${ [range(" + number(300, 2500) + ")] | tostring }'" : "") + "}";
     // Undoing is retried until it works: what is left in force is then the engine's doing.
     if (random_.chance(65))
-      out += ", compensation: {call: sim.undo, retry: {max_attempts: 1000, initial: 1s, max_interval: 5s, jitter: none}, "
-             "with: {out: '${ $out }', args: '${ $args }'}}";
+      out +=
+          ", compensation: {call: sim.undo, retry: {max_attempts: 1000, initial: 1s, max_interval: 5s, jitter: none}, "
+          "with: {out: '${ $out }', args: '${ $args }'}}";
     if (random_.chance(12)) out += ", timeout: " + number(1, 8) + "s";
     else if (random_.chance(6)) out += ", timeout: {schedule_to_close: " + number(5, 20) + "s}";
     else if (random_.chance(4)) out += ", timeout: {schedule_to_start: " + number(2, 9) + "s}";
     if (random_.chance(10)) out += ", retry: {max_attempts: " + number(1, 5) + ", initial: 1s, jitter: none}";
     if (random_.chance(8)) out += ", priority: " + pick({"low", "normal", "high", "critical"});
     if (random_.chance(8))
-      out += ", breaker: {service: " + pick({"bank", "shop"}) + ", failures: " + number(1, 3) + ", open_for: " +
-             number(2, 12) + "s, successes: 1}";
+      out += ", breaker: {service: " + pick({"bank", "shop"}) + ", failures: " + number(1, 3) +
+             ", open_for: " + number(2, 12) + "s, successes: 1}";
     if (random_.chance(4)) out += ", rate_limit: 5/s";
     return out;
   }
@@ -114,8 +116,9 @@ class Writer {
       case 5: return "race: " + list(inner) + common(inner, true);
       case 6: return "condition: .context.go, then: " + list(inner) + ", else: " + list(inner) + common(inner, true);
       case 7:
-        return "switch: [{when: .context.n > 2, steps: " + list(inner) + "}, {when: .context.go, steps: " + list(inner) +
-               "}, {default: true, steps: " + list(inner) + "}]" + common(inner, true);
+        return "switch: [{when: .context.n > 2, steps: " + list(inner) +
+               "}, {when: .context.go, steps: " + list(inner) + "}, {default: true, steps: " + list(inner) + "}]" +
+               common(inner, true);
       case 8: return "times: " + number(0, 3) + ", steps: " + list(inner);
       case 9:
         return pick({"while: .context.n < 3", "until: .context.n >= 2"}) + ", max_iterations: " + number(2, 6) +
@@ -138,7 +141,7 @@ class Writer {
   }
   std::string leaf() {
     switch (random_.below(18)) {
-      case 0: return "wait: " + number(1, 20) + "s" + common(0, false);
+      case 0: return "wait: " + (random_.chance(60) ? number(1, 20) : number(35, 200)) + "s" + common(0, false);
       case 1: return random_.chance(50) ? "listen: go" : "listen: {signal: " + pick({"go", "stop"}) + ", timeout: 8s}";
       case 2: return "set: {go: " + pick({"true", "false"}) + "}";
       case 3: return "emit: {type: e, data: 1}";
@@ -150,12 +153,14 @@ class Writer {
                (random_.chance(25) ? ", retry: {max_attempts: 2, initial: 1s, jitter: none}" : "") + common(0, false);
       case 6:
         return "type: human_review, reviewers: [ann, bob], quorum: " + number(1, 2) + ", timeout: " + number(6, 20) +
-               "s, on_timeout: " + pick({"reject", "approve", "escalate"}) + ", escalate_to: eve, on_reject: " +
-               pick({"fail", "continue"}) + common(0, false);
+               "s, on_timeout: " + pick({"reject", "approve", "escalate"}) +
+               ", escalate_to: eve, on_reject: " + pick({"fail", "continue"}) + common(0, false);
       case 7:
         if (rules_.subflows.empty()) return activity();
-        return "map: {tasks: '${ [{id: \"a\", call: \"sim.do\", with: {n: 1}}, {id: \"b\", call: \"sim.do\", with: {n: 2}, "
-               "depends_on: [\"a\"]}] }'}" + common(0, false);
+        return "map: {tasks: '${ [{id: \"a\", call: \"sim.do\", with: {n: 1}}, {id: \"b\", call: \"sim.do\", with: {n: "
+               "2}, "
+               "depends_on: [\"a\"]}] }'}" +
+               common(0, false);
       case 8: return "wait_until: '${ .run.started_at | fromdate + 5 | todate }'";
       default: return activity() + common(1, false);
     }

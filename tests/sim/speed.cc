@@ -24,7 +24,9 @@ steps: [{id: l, times: 50, steps: [{id: a, call: sim.do, with: {n: 1}}]}]
 class AtOnce final : public activity::Driver {
  public:
   std::vector<std::string> types() const override { return {"sim.do"}; }
-  void start(activity::Task, activity::OnDone done) override { done(activity::Outcome::success(Bytes(std::string("1")))); }
+  void start(activity::Task, activity::OnDone done) override {
+    done(activity::Outcome::success(Bytes(std::string("1"))));
+  }
   void cancel(const RunKey&, CommandId) override {}
   void shutdown() override {}
 };
@@ -67,7 +69,8 @@ Speed measure_speed(std::uint64_t runs) {
     request.on_closed = [&](const engine::Progress& progress) {
       completed += progress.status == history::RunStatus::completed ? 1 : 0;
     };
-    (*engine)->start_async(std::move(request), [](const Result<engine::Started>& started) { CHECK(started.has_value()); });
+    (*engine)->start_async(std::move(request),
+                           [](const Result<engine::Started>& started) { CHECK(started.has_value()); });
   }
   while (runtime::turn(**engine)) {}
   Speed speed;

@@ -5,34 +5,23 @@
 #include "base/json.h"
 #include "decider/decider.h"
 #include "loaders/load.h"
+#include "sim/machine.h"
 #include "sim/program.h"
-#include "storage/embedded/embedded_store.h"
-#include "storage/embedded/mirror_tables.h"
 
 namespace perdure::sim {
 namespace {
 
 namespace h = history;
-using storage::DiskFault;
 
-constexpr const char* k_directory = "/store";
-constexpr int k_turns_max = 20'000;
 constexpr DurationMs k_day_ms = 86'400'000;
-
-const loaders::KnownActivities& known() {
-  static const auto all = loaders::KnownActivities::with({"sim.do", "sim.undo"});
-  return all;
-}
 
 // A client's view of a run it started.
 struct Client {
   std::shared_ptr<const plan::Plan> plan;
   bool acknowledged = false;
-  bool start_told = false;                // some start was answered, well or not
-  bool terminated = false;
   std::uint32_t next_signal = 1;
   std::set<std::string> acknowledged_signals;
-  std::set<std::string> updates;          // acknowledged
+  std::set<std::string> updates;  // acknowledged
   std::uint32_t next_update = 1;
 };
 
@@ -43,20 +32,18 @@ class World {
         random_(seed),
         trace_(print),
         outside_(random_.fork(), judge_, trace_),
-        disk_random_(random_.fork()),
-        engine_random_(random_.fork()),
-        files_(random_.next()) {
+        machine_(random_.fork(), outside_, judge_, trace_) {
     outside_.on_fate = [this](const RunKey& run, Fate fate) {
       if (fate == Fate::refused) strike(Fault::refused, run);
       if (fate == Fate::lost_answer) strike(Fault::lost_answer, run);
       if (fate == Fate::hung) strike(Fault::hung, run);
     };
-    files_.set_faults([this](std::uint64_t call) { return disk_fault(call); });
+    machine_.on_failed_call = [this] { strike(Fault::failed_write); };
   }
 
   Outcome live() {
     write_programs();
-    if (!judge_.failed()) boot();
+    if (!judge_.failed()) machine_.boot();
     if (!judge_.failed()) register_workflows();
     const int operations = 40 + static_cast<int>(random_.below(120));
     for (int i = 0; i < operations && !judge_.failed(); ++i) operate();
@@ -71,147 +58,53 @@ class World {
     outcome.runs = readings_.size();
     outcome.crashes = crashes_;
     outcome.coverage = coverage_;
-    if (print_ && judge_.failed() && engine_) print_histories();
-    engine_.reset();
+    if (print_ && judge_.failed() && machine_.is_up()) print_histories();
     return outcome;
   }
 
  private:
   // ---- the machine ---------------------------------------------------------------------------------------------------
 
-  DiskFault disk_fault(std::uint64_t call) {
-    if (quiet_) return DiskFault::none;
-    if (crash_at_ != 0 && call >= crash_at_) return DiskFault::crash;
-    if (call < full_until_) return DiskFault::no_space;
-    if (error_rate_ != 0 && disk_random_.one_in(error_rate_)) {
-      strike(Fault::failed_write);
-      return DiskFault::error;
-    }
-    return DiskFault::none;
-  }
-
-  storage::EmbeddedOptions store_options() {
-    storage::EmbeddedOptions options;
-    options.threads = false;
-    options.files = &files_;
-    options.open_tables = storage::open_mirror_tables;
-    options.overlay_bytes = overlay_bytes_;
-    options.first_segment_bytes = 32 << 10;
-    options.segment_bytes = 8 << 20;  // a commit of the engine may be of a megabyte and a run
-    options.drain_on_close_bytes = 1 << 20;
-    return options;
-  }
-
-  runtime::RuntimeOptions runtime_options() {
-    runtime::RuntimeOptions options;
-    options.manual = true;
-    options.shards = shards_;
-    options.cache_bytes = cache_bytes_;
-    options.timers_in_memory = timers_in_memory_;
-    options.activities_in_flight = outside_.in_flight_max;
-    options.clock = clock_;
-    options.random = [this] { return engine_random_.next(); };
-    options.drivers = {outside_.driver(clock_)};
-    options.make_map_plan = [](const Value& tasks) -> Result<std::shared_ptr<const plan::Plan>> {
-      auto loaded = loaders::load_tasks(tasks, "map", {}, known());
-      if (loaded.plan) return loaded.plan;
-      return fail(ErrorCode::invalid, loaded.diagnostics.empty() ? "?" : loaded.diagnostics.front().message);
-    };
-    return options;
-  }
-
-  // The process starts, as often as it takes; in the end the disk behaves.
-  void boot() {
-    const bool was_quiet = quiet_;
-    for (int attempt = 0; !engine_; ++attempt) {
-      if (attempt == 6) quiet_ = true;
-      if (attempt == 12) return judge_.violated(2, "the store does not open: " + trouble_);
-      if (files_.crashed()) files_.restart();
-      crash_at_ = !quiet_ && random_.one_in(6) ? files_.calls() + 1 + random_.below(40) : 0;
-      auto store = storage::open_embedded(k_directory, store_options());
-      if (!store) {
-        trouble_ = store.error().message;
-        trace_.line("opening failed: " + trouble_);
-        if (store.error().code != ErrorCode::io && store.error().code != ErrorCode::exhausted)
-          return judge_.violated(23, "the store does not open: " + trouble_);
-        continue;
-      }
-      auto engine = runtime::make_engine(std::shared_ptr<storage::Store>(std::move(*store)), runtime_options());
-      if (engine) engine_ = std::move(*engine);
-      else trouble_ = engine.error().message;
-    }
-    quiet_ = was_quiet;
-    trace_.line("up");
-  }
-
-  // Power loss or kill: whatever is not durable is gone.
   void crash() {
     trace_.line("crash");
     ++crashes_;
     strike(Fault::crash);
-    if (!files_.crashed()) {
-      crash_at_ = 1;
-      const bool was_quiet = std::exchange(quiet_, false);
-      static_cast<void>(files_.exists(k_directory));
-      quiet_ = was_quiet;
-    }
-    engine_.reset();
-    outside_.process_died();
-    files_.restart();
-    crash_at_ = 0;
-    boot();
+    machine_.crash();
     checkpoint();
   }
   void shut_down() {
     trace_.line("shutdown");
     strike(Fault::shutdown);
-    engine_->shutdown();
-    engine_.reset();
-    outside_.process_died();
-    boot();
+    machine_.shut_down();
     checkpoint();
   }
-  // The engine does what there is to do; the machine may stop meanwhile.
-  void settle() {
-    if (!engine_) return;
-    for (int turns = 0; runtime::turn(*engine_); ++turns)
-      if (turns > k_turns_max) return judge_.violated(2, "the engine does not come to rest");
-  }
   void after_call() {
-    if (files_.crashed() && !judge_.failed()) crash();
+    if (machine_.has_stopped() && !judge_.failed()) crash();
   }
-  void pass(DurationMs by) {
-    clock_->advance(by);
-    outside_.answer_overdue();
-    settle();
-  }
+  engine::Engine& engine() { return machine_.engine(); }
 
   // ---- programs ------------------------------------------------------------------------------------------------------
 
   std::shared_ptr<const plan::Plan> program(const ProgramRules& rules) {
     const std::string text = random_program(random_, rules);
     trace_.line(text);
-    auto loaded = loaders::load_native(text, "program.yaml", {}, known());
-    if (!loaded.plan) judge_.violated(0, "the generator wrote what does not load: " + loaders::render(loaded.diagnostics, false) + text);
+    auto loaded = loaders::load_native(text, "program.yaml", {}, known_activities());
+    if (!loaded.plan)
+      judge_.violated(0,
+                      "the generator wrote what does not load: " + loaders::render(loaded.diagnostics, false) + text);
     return loaded.plan;
   }
   void write_programs() {
-    error_rate_ = random_.chance(60) ? random_.between(30, 400) : 0;
-    overlay_bytes_ = random_.chance(8) ? 3 : random_.chance(50) ? random_.between(4'000, 60'000) : 1 << 20;
-    cache_bytes_ = random_.chance(40) ? random_.between(1'000, 40'000) : std::size_t{8} << 20;
-    timers_in_memory_ = random_.chance(30) ? random_.between(1, 4) : 1000;
-    shards_ = random_.between(1, 3);
-    if (random_.chance(30)) outside_.in_flight_max = random_.between(1, 4);
     children_.push_back(program({"leaf", 1, {}}));
     children_.push_back(program({"child", 2, {"leaf"}}));
     for (std::uint32_t i = random_.between(1, 3); i > 0; --i)
       plans_.push_back(program({"w" + std::to_string(i), 3, {"leaf", "child"}}));
   }
   void register_workflows() {
-    quiet_ = true;
+    machine_.set_quiet(true);
     for (const auto& plan : children_)
-      if (const auto done = engine_->register_workflow(plan); !done) judge_.violated(0, done.error().message);
-    quiet_ = false;
+      if (const auto done = engine().register_workflow(plan); !done) judge_.violated(0, done.error().message);
+    machine_.set_quiet(false);
   }
 
   // ---- what clients and fate do --------------------------------------------------------------------------------------
@@ -220,36 +113,34 @@ class World {
     const auto what = random_.below(1000);
     if (what < 260) engine_turns();
     else if (what < 420) outside_.answer_one();
-    else if (what < 540) advance();
-    else if (what < 620) start();
-    else if (what < 850) message();
-    else if (what < 880) crash_soon();
+    else if (what < 530) advance();
+    else if (what < 610) start();
+    else if (what < 830) message();
+    else if (what < 870) machine_.stop_soon(random_.below(12));
     else if (what < 900) crash();
     else if (what < 910) shut_down();
     else if (what < 930) second_process();
-    else if (what < 950) full_until_ = files_.calls() + 1 + random_.below(30), strike(Fault::full_disk);
+    else if (what < 950) machine_.fill_disk(random_.below(30)), strike(Fault::full_disk);
     else if (what < 970) jump();
-    else if (what < 985) settle();
+    else if (what < 985) machine_.settle();
     else checkpoint();
     after_call();
   }
   void engine_turns() {
-    for (auto n = 1 + random_.below(4); n > 0 && runtime::turn(*engine_); --n) {}
+    for (auto n = 1 + random_.below(4); n > 0 && runtime::turn(engine()); --n) {}
   }
-  void advance() { pass(random_.chance(80) ? random_.below(3'000) : random_.below(30'000)); }
+  void advance() { machine_.pass(random_.chance(80) ? random_.below(3'000) : random_.below(30'000)); }
   void jump() {
     static constexpr DurationMs k_hour = 3'600'000, k_month = 30 * 24 * k_hour;
     const DurationMs by = random_.chance(50) ? k_hour : random_.chance(80) ? 60'000 : k_month;
     const bool back = random_.chance(50);
     trace_.line(back ? "clock back" : "clock ahead");
     strike(back ? Fault::clock_back : Fault::clock_ahead);
-    clock_->set(clock_->now_ms() + (back ? -by : by));
+    machine_.clock().set(machine_.clock().now_ms() + (back ? -by : by));
     outside_.answer_overdue();
   }
-  void crash_soon() { crash_at_ = files_.calls() + 1 + random_.below(12); }
   void second_process() {
-    const auto store = storage::open_embedded(k_directory, store_options());
-    if (store) judge_.violated(21, "a second process has opened the store");
+    if (machine_.open_store()) judge_.violated(21, "a second process has opened the store");
   }
 
   static std::string input_of(const std::string& id) { return "{\"id\":\"" + id + "\"}"; }
@@ -265,8 +156,8 @@ class World {
     request.plan = client.plan;
     request.input = Bytes(input_of(id));
     // The answer may come after this engine is gone, and then counts for nothing.
-    engine_->start_async(std::move(request), [this, id, number = crashes_](Result<engine::Started> started) {
-      if (number != crashes_ || files_.crashed()) return;
+    engine().start_async(std::move(request), [this, id, life = machine_.lives()](Result<engine::Started> started) {
+      if (life != machine_.lives() || machine_.has_stopped()) return;
       Client& of = clients_[id];
       if (!started) return judge_error("start of " + id, started.error());
       if (of.acknowledged && !started->existed) judge_.violated(24, "run " + id + " was started twice");
@@ -298,14 +189,14 @@ class World {
     if (what < 35) signal(run, client);
     else if (what < 50) update(run, client);
     else if (what < 70) review();
-    else if (what < 77) status = engine_->pause(run, "sim", ""), strike(Fault::pause, run);
-    else if (what < 86) status = engine_->resume(run, "sim", "");
-    else if (what < 89) status = engine_->cancel(run, "sim", ""), strike(Fault::cancel, run);
-    else if (what < 91) client.terminated = true, status = engine_->terminate(run, "sim", ""), strike(Fault::terminate, run);
-    else if (what < 94) status = engine_->retry(run, "sim", "");
+    else if (what < 77) status = engine().pause(run, "sim", ""), strike(Fault::pause, run);
+    else if (what < 86) status = engine().resume(run, "sim", "");
+    else if (what < 89) status = engine().cancel(run, "sim", ""), strike(Fault::cancel, run);
+    else if (what < 91) status = engine().terminate(run, "sim", ""), strike(Fault::terminate, run);
+    else if (what < 94) status = engine().retry(run, "sim", "");
     else if (what < 95) restart(run, client);
-    else if (what < 97) static_cast<void>(engine_->describe(run));
-    else static_cast<void>(engine_->query(run, "n"));
+    else if (what < 97) static_cast<void>(engine().describe(run));
+    else static_cast<void>(engine().query(run, "n"));
     if (!status) judge_error("message to " + id, status.error());
   }
   // One sender, who goes on only when the one before was acknowledged, and sometimes repeats itself.
@@ -313,9 +204,9 @@ class World {
     const bool again = client.next_signal > 1 && random_.chance(20);
     const std::uint32_t number = again ? 1 + random_.below(client.next_signal - 1) : client.next_signal;
     const std::string key = "s" + std::to_string(number);
-    const Status told = engine_->signal(run, number % 4 == 0 ? "stop" : "go", Value(std::int64_t{number}), key);
+    const Status told = engine().signal(run, number % 4 == 0 ? "stop" : "go", Value(std::int64_t{number}), key);
     trace_.line("signal " + run.id + " " + key + (told ? "" : " " + told.error().message));
-    if (files_.crashed()) return;
+    if (machine_.has_stopped()) return;
     if (!told) return judge_error("signal", told.error());
     client.acknowledged_signals.insert(key);
     if (!again) ++client.next_signal;
@@ -325,9 +216,9 @@ class World {
     const std::uint32_t number = again ? 1 + random_.below(client.next_update - 1) : client.next_update;
     const std::string id = "u" + std::to_string(number);
     const bool valid = number % 5 != 0;
-    const auto told = engine_->update(run, "bump", valid ? Value(std::int64_t{number % 4}) : Value("no"), id);
+    const auto told = engine().update(run, "bump", valid ? Value(std::int64_t{number % 4}) : Value("no"), id);
     trace_.line("update " + run.id + " " + id + (told ? "" : " " + told.error().message));
-    if (files_.crashed()) return;
+    if (machine_.has_stopped()) return;
     if (!told) {
       if (!valid && !again) ++client.next_update;
       return judge_error("update", told.error());
@@ -337,7 +228,7 @@ class World {
     if (!again) ++client.next_update;
   }
   void review() {
-    const auto open = engine_->reviews("default");
+    const auto open = engine().reviews("default");
     if (!open || open->empty()) return;
     decide_review((*open)[random_.below(open->size())], random_.chance(75));
   }
@@ -346,14 +237,14 @@ class World {
     decision.review = view.id;
     decision.approved = approved;
     decision.reviewer = view.approvals.empty() ? "ann" : view.approvals.front() == "ann" ? "bob" : "ann";
-    static_cast<void>(engine_->review(view.run, decision));
+    static_cast<void>(engine().review(view.run, decision));
   }
   void restart(const RunKey& run, const Client& client) {
     const auto& children = client.plan->nodes[0].children;
     engine::RestartRequest request;
     request.from = run;
     request.step = client.plan->nodes[children[random_.below(children.size())]].name;
-    const auto restarted = engine_->restart(request);
+    const auto restarted = engine().restart(request);
     if (!restarted) return judge_error("restart", restarted.error());
     trace_.line("restarted as " + restarted->run.id);
   }
@@ -366,7 +257,8 @@ class World {
     const auto mark = [&](Fault fault) {
       for (const decider::Frame& frame : reading.state.frames) {
         if (!frame.live) continue;
-        ++coverage_.cells[static_cast<std::size_t>(reading.plan->nodes[frame.node].kind)][static_cast<std::size_t>(fault)];
+        ++coverage_
+              .cells[static_cast<std::size_t>(reading.plan->nodes[frame.node].kind)][static_cast<std::size_t>(fault)];
         if (frame.phase == decider::Phase::compensating) ++coverage_.compensating[static_cast<std::size_t>(fault)];
       }
     };
@@ -377,34 +269,34 @@ class World {
 
   // The store has recovered from whatever it met, and the engine has nothing left to do at this instant.
   bool is_well() {
-    settle();
-    const Status told = engine_->signal({"default", "nobody"}, "x", Value(), "");
+    machine_.settle();
+    const Status told = engine().signal({"default", "nobody"}, "x", Value(), "");
     if (!told) trouble_ = told.error().message;
-    settle();
+    machine_.settle();
     return !told && told.error().code == ErrorCode::not_found;
   }
   void checkpoint() {
     if (judge_.failed()) return;
     trace_.line("checkpoint");
-    const bool was_quiet = std::exchange(quiet_, true);
+    const bool was_quiet = machine_.set_quiet(true);
     for (int tries = 0; !is_well() && !judge_.failed(); ++tries) {
       if (tries == 60) return judge_.violated(2, "the store does not recover: " + trouble_);
-      pass(1'000);
+      machine_.pass(1'000);
     }
     look();
-    quiet_ = was_quiet;
+    machine_.set_quiet(was_quiet);
     struck_.clear();
     struck_runs_.clear();
   }
 
   void look() {
     if (judge_.failed()) return;
-    const auto doctor = engine_->doctor();
+    const auto doctor = engine().doctor();
     if (!doctor) return judge_.violated(14, "the doctor fails: " + doctor.error().message);
     if (!doctor->clean) return judge_.violated(14, "the doctor finds: " + doctor->findings.front());
     engine::ListRequest request;
     request.limit = 1000;
-    const auto list = engine_->list(request);
+    const auto list = engine().list(request);
     if (!list) return judge_.violated(32, "the list fails: " + list.error().message);
     std::set<std::string> listed;
     for (const engine::RunSummary& row : list->runs) {
@@ -413,7 +305,8 @@ class World {
       if (judge_.failed()) return;
     }
     for (const auto& [id, client] : clients_)
-      if (client.acknowledged && !listed.contains(id)) return judge_.violated(1, "run " + id + " was acknowledged and is gone");
+      if (client.acknowledged && !listed.contains(id))
+        return judge_.violated(1, "run " + id + " was acknowledged and is gone");
     for (const auto& [effect, attempts] : outside_.attempts())
       for (const std::uint32_t attempt : attempts)
         if (!listed.contains(effect.first.id) || !readings_[effect.first]->attempts.contains({effect.second, attempt}))
@@ -421,30 +314,32 @@ class World {
                                          std::to_string(effect.second) + " was handed out and is not in the history");
   }
   void look_at(const engine::RunSummary& row) {
-    const auto view = engine_->describe(row.run);
+    const auto view = engine().describe(row.run);
     if (!view) return judge_.violated(32, "run " + row.run.id + " is listed, but " + view.error().message);
-    if (view->status == "quarantined") return judge_.violated(7, "run " + row.run.id + " is quarantined: " + (view->error ? view->error->title : ""));
+    if (view->status == "quarantined")
+      return judge_.violated(7, "run " + row.run.id + " is quarantined: " + (view->error ? view->error->title : ""));
     if (view->status != row.status)
       return judge_.violated(32, "run " + row.run.id + " is " + view->status + " and listed as " + row.status);
     const auto known = readings_.find(row.run);
     if (known != readings_.end()) cover(row.run, *known->second);
     // Read before, and nothing has come since. After a crash everything is read anew.
-    if (known != readings_.end() && known->second->last_seq == view->events && known->second->seen_in == crashes_)
+    if (known != readings_.end() && known->second->last_seq == view->events &&
+        known->second->seen_in == machine_.lives())
       return look_at_messages(row.run, *known->second);
-    const auto entries = engine_->history(row.run, 1, 1'000'000);
+    const auto entries = engine().history(row.run, 1, 1'000'000);
     if (!entries) return judge_.violated(7, "run " + row.run.id + " has no history: " + entries.error().message);
     Earlier& before = earlier_[row.run];
-    const auto plan = engine_->plan(view->plan_hash);
+    const auto plan = engine().plan(view->plan_hash);
     if (!plan) return judge_.violated(7, "run " + row.run.id + " has lost its plan: " + plan.error().message);
     const auto reading = read_history(row.run, *entries, *plan, before, judge_);
-    reading->seen_in = crashes_;
+    reading->seen_in = machine_.lives();
     readings_[row.run] = reading;
     cover(row.run, *reading);
     before = {reading->last_seq, reading->prefix_hash};
     if (judge_.failed()) return;
     if (std::string(h::to_string(decider::visible_status(reading->state))) != view->status)
       return judge_.violated(7, "run " + row.run.id + " is " + view->status + ", its history says otherwise");
-    const auto replay = engine_->replay(row.run);
+    const auto replay = engine().replay(row.run);
     if (!replay) return judge_.violated(7, "run " + row.run.id + " does not replay: " + replay.error().message);
     reading->batches = replay->batches;
     if (!replay->matches) return judge_.violated(7, "run " + row.run.id + ": " + replay->differences.front());
@@ -456,7 +351,8 @@ class World {
     const Client& client = found->second;
     std::set<std::string> signals(reading.signal_keys.begin(), reading.signal_keys.end());
     for (const std::string& key : client.acknowledged_signals)
-      if (!signals.contains(key)) judge_.violated(16, "run " + run.id + ": signal " + key + " was acknowledged and is gone");
+      if (!signals.contains(key))
+        judge_.violated(16, "run " + run.id + ": signal " + key + " was acknowledged and is gone");
     std::uint64_t last = 0;
     for (const std::string& key : reading.signal_keys) {
       const std::uint64_t number = std::stoull(key.substr(1));
@@ -465,12 +361,13 @@ class World {
     }
     std::set<std::string> updates(reading.update_ids.begin(), reading.update_ids.end());
     for (const std::string& id : client.updates)
-      if (!updates.contains(id)) judge_.violated(23, "run " + run.id + ": update " + id + " was acknowledged and is gone");
+      if (!updates.contains(id))
+        judge_.violated(23, "run " + run.id + ": update " + id + " was acknowledged and is gone");
   }
 
   void print_histories() {
     for (const auto& [run, reading] : readings_) {
-      const auto entries = engine_->history(run, 1, 1'000'000);
+      const auto entries = engine().history(run, 1, 1'000'000);
       if (!entries) continue;
       for (const engine::HistoryEntry& entry : *entries) {
         Value shown = h::to_value(entry.event, entry.seq, entry.at);
@@ -485,20 +382,19 @@ class World {
 
   void converge() {
     trace_.line("converge");
-    quiet_ = true;
-    crash_at_ = full_until_ = 0;
+    machine_.end_faults();
     outside_.wild = false;
     checkpoint();
     DurationMs step = 1'000;
     std::vector<engine::RunSummary> open;
     for (int round = 0; round < 400 && !judge_.failed(); ++round) {
-      settle();
+      machine_.settle();
       outside_.answer_all();
-      settle();
+      machine_.settle();
       open = open_runs();
       if (open.empty() && outside_.held() == 0) break;
       for (const engine::RunSummary& row : open) help(row);
-      pass(step);
+      machine_.pass(step);
       step = round < 100 ? 1'000 : std::min<DurationMs>(step * 2, k_day_ms);
     }
     if (judge_.failed()) return;
@@ -507,7 +403,7 @@ class World {
     judge_ledger();
     if (!judge_.failed() && random_.chance(30)) {
       crash();  // and all of it is still there
-      settle();
+      machine_.settle();
       judge_ledger();
     }
   }
@@ -515,26 +411,27 @@ class World {
     engine::ListRequest request;
     request.limit = 1000;
     std::vector<engine::RunSummary> open;
-    auto list = engine_->list(request);
+    auto list = engine().list(request);
     if (!list) return open;
     for (engine::RunSummary& row : list->runs)
       if (row.closed_at == 0) open.push_back(std::move(row));
     return open;
   }
   void help(const engine::RunSummary& row) {
-    const auto view = engine_->describe(row.run);
+    const auto view = engine().describe(row.run);
     if (!view) return;
-    if (view->status == "paused") static_cast<void>(engine_->resume(row.run, "sim", ""));
+    if (view->status == "paused") static_cast<void>(engine().resume(row.run, "sim", ""));
     for (const engine::ReviewView& review : view->reviews) decide_review(review, true);
     for (const std::string& what : view->waiting_for) {
       if (!what.starts_with("signal ")) continue;
       const std::string name = what.substr(7, what.find(' ', 7) - 7);
-      static_cast<void>(engine_->signal(row.run, name, Value(1), ""));
+      static_cast<void>(engine().signal(row.run, name, Value(1), ""));
     }
   }
   void judge_stuck(const engine::RunSummary& row) {
-    const auto view = engine_->describe(row.run);
-    std::string text = "run " + row.run.id + " does not end at " + format_timestamp(clock_->now_ms()) + ": " + row.status;
+    const auto view = engine().describe(row.run);
+    std::string text =
+        "run " + row.run.id + " does not end at " + format_timestamp(machine_.clock().now_ms()) + ": " + row.status;
     if (view)
       for (const std::string& what : view->waiting_for) text += "; waits for " + what;
     judge_.violated(2, text);
@@ -543,7 +440,8 @@ class World {
   void judge_ledger() {
     for (const auto& [run, reading] : readings_) {
       const auto status = reading->state.status;
-      const bool aborted = status == h::RunStatus::failed || status == h::RunStatus::cancelled || status == h::RunStatus::timed_out;
+      const bool aborted =
+          status == h::RunStatus::failed || status == h::RunStatus::cancelled || status == h::RunStatus::timed_out;
       if (status == h::RunStatus::compensation_failed)
         return judge_.violated(18, "run " + run.id + " could not be undone, though all undoing works in the end");
       if (!aborted) continue;
@@ -556,8 +454,8 @@ class World {
         const auto found = readings_.find({run.tenant, child});
         if (found == readings_.end() || found->second->state.status != h::RunStatus::completed) continue;
         if (!in_force(found->first, *found->second, outside_).empty())
-          return judge_.violated(20, "run " + run.id + " is " + std::string(h::to_string(status)) + " and effects of its child " +
-                                         child + " are still there");
+          return judge_.violated(20, "run " + run.id + " is " + std::string(h::to_string(status)) +
+                                         " and effects of its child " + child + " are still there");
       }
     }
   }
@@ -567,15 +465,7 @@ class World {
   Judge judge_;
   Trace trace_;
   Outside outside_;
-  Random disk_random_, engine_random_;
-  storage::FaultyFileSystem files_;
-  std::shared_ptr<runtime::VirtualClock> clock_ = std::make_shared<runtime::VirtualClock>();
-  std::unique_ptr<engine::Engine> engine_;
-
-  bool quiet_ = false;  // the disk behaves
-  std::uint64_t crash_at_ = 0, full_until_ = 0;
-  std::uint32_t error_rate_ = 0;
-  std::size_t overlay_bytes_ = 0, cache_bytes_ = 0, timers_in_memory_ = 0, shards_ = 1;
+  Machine machine_;
   std::uint64_t crashes_ = 0;
   std::string trouble_;
 

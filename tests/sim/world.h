@@ -10,14 +10,11 @@
 #include <vector>
 
 #include "engine/engine.h"
-#include "runtime/runtime.h"
-#include "runtime/virtual_clock.h"
 #include "sim/check.h"
 #include "sim/coverage.h"
 #include "sim/outside.h"
 #include "sim/random.h"
 #include "sim/report.h"
-#include "storage/embedded/faulty_file_system.h"
 
 namespace perdure::sim {
 

@@ -1,0 +1,74 @@
+#pragma once
+// A machine with a disk and a clock, on which the real engine runs on the real embedded store, dies and comes back.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "engine/engine.h"
+#include "loaders/load.h"
+#include "runtime/runtime.h"
+#include "runtime/virtual_clock.h"
+#include "sim/outside.h"
+#include "sim/random.h"
+#include "sim/report.h"
+#include "storage/embedded/faulty_file_system.h"
+
+namespace perdure::sim {
+
+const loaders::KnownActivities& known_activities();
+
+class Machine {
+ public:
+  // Sizes and fault rates are drawn from `random`.
+  Machine(Random random, Outside& outside, Judge& judge, Trace& trace);
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  engine::Engine& engine() { return *engine_; }
+  bool is_up() const { return engine_ != nullptr; }
+  runtime::VirtualClock& clock() { return *clock_; }
+  std::uint64_t lives() const { return lives_; }  // of the process, so far
+
+  // The process starts, as often as it takes; in the end the disk behaves.
+  void boot();
+  // Power loss: whatever is not durable is gone. Then it boots.
+  void crash();
+  void shut_down();  // orderly, and boots
+  // The engine does what there is to do; the machine may stop meanwhile.
+  void settle();
+  void pass(DurationMs by);
+  // Another process opens the store, or tries to.
+  Result<std::unique_ptr<storage::Store>> open_store();
+
+  bool has_stopped() const { return files_.crashed(); }
+  void stop_soon(std::uint32_t calls) { crash_at_ = files_.calls() + 1 + calls; }
+  void fill_disk(std::uint32_t calls) { full_until_ = files_.calls() + 1 + calls; }
+  bool set_quiet(bool quiet) { return std::exchange(quiet_, quiet); }  // the disk behaves; what it was
+  void end_faults() {
+    quiet_ = true;
+    crash_at_ = full_until_ = 0;
+  }
+  std::function<void()> on_failed_call;
+
+ private:
+  storage::DiskFault disk_fault(std::uint64_t call);
+  runtime::RuntimeOptions runtime_options();
+
+  Random random_, disk_random_, engine_random_;
+  Outside& outside_;
+  Judge& judge_;
+  Trace& trace_;
+  storage::FaultyFileSystem files_;
+  std::shared_ptr<runtime::VirtualClock> clock_ = std::make_shared<runtime::VirtualClock>();
+
+  bool quiet_ = false;
+  std::uint64_t crash_at_ = 0, full_until_ = 0, lives_ = 0, first_segment_bytes_ = 0;
+  std::uint32_t error_rate_ = 0;
+  std::size_t overlay_bytes_ = 0, cache_bytes_ = 0, timers_in_memory_ = 0, shards_ = 1;
+  std::string trouble_;
+  std::unique_ptr<engine::Engine> engine_;  // goes first: it uses all above
+};
+
+}  // namespace perdure::sim
