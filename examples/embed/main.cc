@@ -37,8 +37,14 @@ int show(const Result<Run>& run) {
 int main(int argc, char** argv) {
   std::atomic<int> in_stock{10};
   std::atomic<int> charges{0};
-  const Function reserve = [&](Call&) { --in_stock; return Answer::success(); };
-  const Function release = [&](Call&) { ++in_stock; return Answer::success(); };
+  const Function reserve = [&](Call&) {
+    --in_stock;
+    return Answer::success();
+  };
+  const Function release = [&](Call&) {
+    ++in_stock;
+    return Answer::success();
+  };
   const Function charge = [&](Call& call) {
     if (++charges == 1) return Answer::fail("bank.busy", "The bank is busy");  // tried again
     const std::string arguments(call.arguments());

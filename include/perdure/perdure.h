@@ -23,15 +23,15 @@
 namespace perdure::embed {
 
 struct Error {
-  std::string code;      // invalid, not_found, conflict, corrupt, unsupported, exhausted, io, cancelled, internal
-  std::string message;   // what failed, which one, and what to do next
+  std::string code;     // invalid, not_found, conflict, corrupt, unsupported, exhausted, io, cancelled, internal
+  std::string message;  // what failed, which one, and what to do next
 };
 
 // A value, or why there is none. Ask before you take.
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : held_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: converts
+  Result(T value) : held_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: converts
   Result(Error error) : held_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: converts
   explicit operator bool() const { return held_.index() == 0; }
   T& operator*() { return std::get<0>(held_); }
@@ -49,25 +49,25 @@ struct Done {};
 class Call {
  public:
   virtual ~Call() = default;
-  virtual std::string_view arguments() const = 0;        // JSON: the step's `with`
+  virtual std::string_view arguments() const = 0;  // JSON: the step's `with`
   virtual std::string_view run() const = 0;
   virtual std::string_view step() const = 0;
-  virtual std::uint32_t attempt() const = 0;             // from 1
+  virtual std::uint32_t attempt() const = 0;  // from 1
   // The same for every attempt of this step: hand it to services that know such keys, and an effect happens once.
   virtual std::string_view idempotency_key() const = 0;
-  virtual bool cancelled() const = 0;                    // poll it in long work, then answer fail("cancelled", …)
-  virtual void heartbeat(std::string json) = 0;          // progress; also what a heartbeat timeout waits for
+  virtual bool cancelled() const = 0;            // poll it in long work, then answer fail("cancelled", …)
+  virtual void heartbeat(std::string json) = 0;  // progress; also what a heartbeat timeout waits for
 };
 
 enum class Again {
-  later,      // retry by the step's policy
-  never,      // retrying can't help
-  unknown,    // the effect may have happened: retried, and undone if the run fails
+  later,    // retry by the step's policy
+  never,    // retrying can't help
+  unknown,  // the effect may have happened: retried, and undone if the run fails
 };
 struct Answer {
   bool ok = true;
-  std::string json;              // the result; empty: null
-  std::string type, title;       // of a failure: "card.declined", "The card was declined"
+  std::string json;         // the result; empty: null
+  std::string type, title;  // of a failure: "card.declined", "The card was declined"
   Again again = Again::later;
   static Answer success(std::string json = {}) { return {true, std::move(json), {}, {}, Again::later}; }
   static Answer fail(std::string type, std::string title, Again again = Again::later) {
@@ -83,18 +83,18 @@ struct Activity {
 };
 
 struct Options {
-  std::string directory;                    // made when missing; empty: in memory, nothing survives
-  std::size_t threads = 0;                  // for functions; 0: one a core
-  bool outside = true;                      // http, shell, script and notify steps are available
-  bool allow_private_addresses = false;     // of http steps
+  std::string directory;                          // made when missing; empty: in memory, nothing survives
+  std::size_t threads = 0;                        // for functions; 0: one a core
+  bool outside = true;                            // http, shell, script and notify steps are available
+  bool allow_private_addresses = false;           // of http steps
   std::chrono::milliseconds keep_closed_runs{0};  // then they are removed; 0: kept
 };
 
 struct Run {
   std::string id, workflow, version;
-  std::string status;                       // running, waiting, paused, completed, failed, cancelled, …
-  std::string input, output;                // JSON
-  std::string error_type, error_title;      // of a run that failed
+  std::string status;                   // running, waiting, paused, completed, failed, cancelled, …
+  std::string input, output;            // JSON
+  std::string error_type, error_title;  // of a run that failed
   bool closed = false;
 };
 

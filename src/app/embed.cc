@@ -1,11 +1,10 @@
 // The public API (include/perdure/perdure.h) on the engine.
-#include "perdure/perdure.h"
-
 #include <utility>
 
 #include "app/wiring.h"
 #include "base/json.h"
 #include "loaders/load.h"
+#include "perdure/perdure.h"
 
 namespace perdure::embed {
 namespace {
@@ -144,12 +143,13 @@ Result<std::unique_ptr<Engine>> Engine::open(Options options, std::vector<Activi
   std::vector<std::string> types;
   for (Activity& activity : activities) {
     types.push_back(activity.name);
-    wanted.functions.push_back({activity.name,
-                                [name = activity.name, function = std::move(activity.function)](activity::Context& context) {
-                                  CallView call(context);
-                                  return outcome_of(function(call), name);
-                                },
-                                {}});
+    wanted.functions.push_back(
+        {activity.name,
+         [name = activity.name, function = std::move(activity.function)](activity::Context& context) {
+           CallView call(context);
+           return outcome_of(function(call), name);
+         },
+         {}});
   }
   auto engine = app::make_engine(std::move(wanted));
   if (!engine) return told(engine.error());

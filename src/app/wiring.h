@@ -15,19 +15,19 @@
 namespace perdure::app {
 
 struct Function {
-  std::string type;                         // what `call:` names
+  std::string type;  // what `call:` names
   activity::Function function;
   activity::FunctionOptions options;
 };
 
 struct EngineOptions {
-  std::filesystem::path dir;                // of the embedded store, made when missing; empty: in memory
-  bool dormant = false;                     // reads and recorded messages only: nothing is recovered, started or fired
-  bool allow_private_addresses = false;     // of http steps; the command line's local default turns it on and says so
-  bool outside = true;                      // http, shell, script and notify are available
-  std::vector<Function> functions;          // in-process activities
-  std::size_t function_threads = 0;         // 0: one a core
-  runtime::RuntimeOptions runtime;          // drivers and make_map_plan are filled in here
+  std::filesystem::path dir;             // of the embedded store, made when missing; empty: in memory
+  bool dormant = false;                  // reads and recorded messages only: nothing is recovered, started or fired
+  bool allow_private_addresses = false;  // of http steps; the command line's local default turns it on and says so
+  bool outside = true;                   // http, shell, script and notify are available
+  std::vector<Function> functions;       // in-process activities
+  std::size_t function_threads = 0;      // 0: one a core
+  runtime::RuntimeOptions runtime;       // drivers and make_map_plan are filled in here
 };
 
 // `conflict` when another process holds the store (the message names it), `unsupported` when it is newer than this build.

@@ -31,14 +31,24 @@ class Writer {
  public:
   void u8(std::uint8_t v) { out_.push_back(static_cast<char>(v)); }
   void varint(std::uint64_t v) {
-    while (v >= 0x80) { out_.push_back(static_cast<char>(v | 0x80)); v >>= 7; }
+    while (v >= 0x80) {
+      out_.push_back(static_cast<char>(v | 0x80));
+      v >>= 7;
+    }
     out_.push_back(static_cast<char>(v));
   }
   void zigzag(std::int64_t v) { varint((static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63)); }
   void boolean(bool v) { u8(v ? 1 : 0); }
-  void fixed32(std::uint32_t v) { for (int i = 0; i < 4; ++i) u8(static_cast<std::uint8_t>(v >> (8 * i))); }
-  void fixed64(std::uint64_t v) { for (int i = 0; i < 8; ++i) u8(static_cast<std::uint8_t>(v >> (8 * i))); }
-  void string(std::string_view s) { varint(s.size()); out_.append(s); }
+  void fixed32(std::uint32_t v) {
+    for (int i = 0; i < 4; ++i) u8(static_cast<std::uint8_t>(v >> (8 * i)));
+  }
+  void fixed64(std::uint64_t v) {
+    for (int i = 0; i < 8; ++i) u8(static_cast<std::uint8_t>(v >> (8 * i)));
+  }
+  void string(std::string_view s) {
+    varint(s.size());
+    out_.append(s);
+  }
   void bytes(const Bytes& b) { string(b.view()); }
   void raw(std::string_view s) { out_.append(s); }
   std::size_t size() const { return out_.size(); }
@@ -55,7 +65,10 @@ class Reader {
  public:
   explicit Reader(std::string_view data) : data_(data) {}
   std::uint8_t u8() {
-    if (at_ >= data_.size()) { bad(); return 0; }
+    if (at_ >= data_.size()) {
+      bad();
+      return 0;
+    }
     return static_cast<std::uint8_t>(data_[at_++]);
   }
   std::uint64_t varint();
@@ -68,7 +81,11 @@ class Reader {
   std::uint64_t fixed64();
   std::string_view string();
   Bytes bytes() { return Bytes::copy(string()); }
-  std::string_view rest() { auto r = data_.substr(at_); at_ = data_.size(); return r; }
+  std::string_view rest() {
+    auto r = data_.substr(at_);
+    at_ = data_.size();
+    return r;
+  }
   // A count that is followed by at least `min_bytes_each` bytes an item: refuses counts the data cannot hold.
   std::uint64_t count(std::size_t min_bytes_each = 1);
 
@@ -80,7 +97,10 @@ class Reader {
   Status finish(std::string_view what) const;
 
  private:
-  void bad() { ok_ = false; at_ = data_.size(); }
+  void bad() {
+    ok_ = false;
+    at_ = data_.size();
+  }
   std::string_view data_;
   std::size_t at_ = 0;
   bool ok_ = true;

@@ -6,5 +6,5 @@
 
 namespace perdure {
 std::uint64_t checksum64(std::string_view data, std::uint64_t seed = 0);  // XXH3 64
-std::string sha256_hex(std::string_view data);                           // 64 lower-case hex digits
+std::string sha256_hex(std::string_view data);                            // 64 lower-case hex digits
 }  // namespace perdure

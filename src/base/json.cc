@@ -105,15 +105,14 @@ class Parser {
     const auto line = 1 + std::count(begin_, p_, '\n');
     const char* start = p_;
     while (start > begin_ && start[-1] != '\n') --start;
-    return fail(ErrorCode::invalid, "line " + std::to_string(line) + ", column " + std::to_string(p_ - start + 1) +
-                                        ": " + message_);
+    return fail(ErrorCode::invalid,
+                "line " + std::to_string(line) + ", column " + std::to_string(p_ - start + 1) + ": " + message_);
   }
   void skip_space() {
     while (p_ < end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\t' || *p_ == '\r')) ++p_;
   }
   bool word(std::string_view expected) {
-    if (static_cast<std::size_t>(end_ - p_) < expected.size() ||
-        std::string_view(p_, expected.size()) != expected) {
+    if (static_cast<std::size_t>(end_ - p_) < expected.size() || std::string_view(p_, expected.size()) != expected) {
       return bad("expected a value");
     }
     p_ += expected.size();

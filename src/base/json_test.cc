@@ -9,11 +9,27 @@ namespace perdure {
 namespace {
 
 TEST(Json, RoundTrips) {
-  for (const char* text : {
-           "null", "true", "false", "0", "-1", "9223372036854775807", "-9223372036854775808", "0.5", "1e+300",
-           "0.30000000000000004", "1.7976931348623157e+308", "5e-324", "1e-05", "0.0001", "\"\"", "[]", "{}",
-           R"("a\"\\\n\t\b\f\r\u0001\u007f")", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"", R"([1,[2,[3]],{"a":{}}])",
-           R"({"b":1,"a":[null,true]})"}) {
+  for (const char* text : {"null",
+                           "true",
+                           "false",
+                           "0",
+                           "-1",
+                           "9223372036854775807",
+                           "-9223372036854775808",
+                           "0.5",
+                           "1e+300",
+                           "0.30000000000000004",
+                           "1.7976931348623157e+308",
+                           "5e-324",
+                           "1e-05",
+                           "0.0001",
+                           "\"\"",
+                           "[]",
+                           "{}",
+                           R"("a\"\\\n\t\b\f\r\u0001\u007f")",
+                           "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"",
+                           R"([1,[2,[3]],{"a":{}}])",
+                           R"({"b":1,"a":[null,true]})"}) {
     const auto value = parse_json(text);
     ASSERT_TRUE(value.has_value()) << text << ": " << value.error().message;
     EXPECT_EQ(to_json(*value), text);

@@ -21,18 +21,18 @@ inline constexpr std::size_t k_expr_memory_bytes_max = std::size_t{16} << 20;
 inline constexpr std::size_t k_expr_depth_max = 256;
 
 // Runs
-inline constexpr std::size_t k_id_bytes_max = 255;                          // run id, workflow and step names
+inline constexpr std::size_t k_id_bytes_max = 255;  // run id, workflow and step names
 inline constexpr std::uint32_t k_loop_iterations_default = 10'000;
 inline constexpr std::uint32_t k_foreach_items_max = 1'000'000;
-inline constexpr std::uint32_t k_decision_events_soft = 50'000;             // then the decision is cut and goes on anew
-inline constexpr std::uint32_t k_lost_attempts_max = 10;                    // of one activity, by crashes of the engine
+inline constexpr std::uint32_t k_decision_events_soft = 50'000;  // then the decision is cut and goes on anew
+inline constexpr std::uint32_t k_lost_attempts_max = 10;         // of one activity, by crashes of the engine
 inline constexpr std::size_t k_subflow_depth_max = 32;
 inline constexpr std::size_t k_payload_inline_bytes_max = std::size_t{64} << 10;  // above: a blob
 inline constexpr std::size_t k_payload_bytes_max = std::size_t{64} << 20;
-inline constexpr std::size_t k_signals_buffered_max = 10'000;               // early signals waiting in a run
+inline constexpr std::size_t k_signals_buffered_max = 10'000;  // early signals waiting in a run
 
 // Activities
-inline constexpr std::size_t k_output_bytes_max = std::size_t{8} << 20;     // of a shell step, each stream
+inline constexpr std::size_t k_output_bytes_max = std::size_t{8} << 20;  // of a shell step, each stream
 inline constexpr std::size_t k_http_body_bytes_max = std::size_t{32} << 20;
 
 }  // namespace perdure

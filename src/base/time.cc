@@ -107,7 +107,10 @@ struct Fields {
   int number(std::size_t digits) {
     int v = 0;
     for (std::size_t i = 0; i < digits; ++i) {
-      if (text.empty() || !is_digit(text.front())) { ok = false; return 0; }
+      if (text.empty() || !is_digit(text.front())) {
+        ok = false;
+        return 0;
+      }
       v = v * 10 + (text.front() - '0');
       text.remove_prefix(1);
     }

@@ -14,10 +14,10 @@ inline constexpr TimeMs k_never = INT64_MAX;
 
 // `500ms 30s 5m 24h 7d` (one or several parts, "1h30m") or ISO 8601 ("PT5M", "P1DT2H"); years and months are refused.
 Result<DurationMs> parse_duration(std::string_view text);
-std::string format_duration(DurationMs duration);     // "1h 30m", "250ms": for people, two largest parts
+std::string format_duration(DurationMs duration);  // "1h 30m", "250ms": for people, two largest parts
 // RFC 3339, "2026-01-02T03:04:05Z" or with an offset and fraction; also a bare date (midnight UTC).
 Result<TimeMs> parse_timestamp(std::string_view text);
-std::string format_timestamp(TimeMs time);            // "2026-01-02T03:04:05.678Z"
+std::string format_timestamp(TimeMs time);  // "2026-01-02T03:04:05.678Z"
 
 // The clock, as the outside hands it in. The simulator and tests have their own.
 class Clock {

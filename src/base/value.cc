@@ -404,15 +404,11 @@ Value Value::take(std::string_view key) {
   return std::move(member);
 }
 
-bool Value::sole_holder() const noexcept {
-  return !shared() || u_.rep->refs.load(std::memory_order_acquire) == 1;
-}
+bool Value::sole_holder() const noexcept { return !shared() || u_.rep->refs.load(std::memory_order_acquire) == 1; }
 std::size_t Value::live_bytes() noexcept { return t_live_bytes; }
 std::size_t Value::footprint() const noexcept {
   return shared() ? add_bytes(sizeof(Value), u_.rep->bytes) : sizeof(Value);
 }
-std::size_t Value::depth() const noexcept {
-  return type_ == Type::array || type_ == Type::object ? u_.rep->aux : 0;
-}
+std::size_t Value::depth() const noexcept { return type_ == Type::array || type_ == Type::object ? u_.rep->aux : 0; }
 
 }  // namespace perdure

@@ -20,27 +20,41 @@ class Value {
   using Member = std::pair<Value, Value>;  // key (always a string) and value
 
   Value() noexcept : type_(Type::null) { u_.integer = 0; }
-  Value(std::nullptr_t) noexcept : Value() {}                                             // NOLINT: converts
-  Value(bool b) noexcept : type_(Type::boolean) { u_.integer = b ? 1 : 0; }                // NOLINT
-  Value(int i) noexcept : type_(Type::integer) { u_.integer = i; }                         // NOLINT
-  Value(std::int64_t i) noexcept : type_(Type::integer) { u_.integer = i; }                // NOLINT
-  Value(std::uint64_t i) noexcept;                                                         // NOLINT
-  Value(double d) noexcept : type_(Type::real) { u_.real = d; }                            // NOLINT
-  Value(std::string_view text);                                                            // NOLINT
-  Value(const std::string& text) : Value(std::string_view(text)) {}                        // NOLINT
-  Value(const char* text) : Value(std::string_view(text)) {}                               // NOLINT
+  Value(std::nullptr_t) noexcept : Value() {}                                // NOLINT: converts
+  Value(bool b) noexcept : type_(Type::boolean) { u_.integer = b ? 1 : 0; }  // NOLINT
+  Value(int i) noexcept : type_(Type::integer) { u_.integer = i; }           // NOLINT
+  Value(std::int64_t i) noexcept : type_(Type::integer) { u_.integer = i; }  // NOLINT
+  Value(std::uint64_t i) noexcept;                                           // NOLINT
+  Value(double d) noexcept : type_(Type::real) { u_.real = d; }              // NOLINT
+  Value(std::string_view text);                                              // NOLINT
+  Value(const std::string& text) : Value(std::string_view(text)) {}          // NOLINT
+  Value(const char* text) : Value(std::string_view(text)) {}                 // NOLINT
   static Value array(std::vector<Value> items = {});
   static Value object();
   static Value object(std::initializer_list<std::pair<std::string_view, Value>> members);
   // A later member with the same key replaces the earlier one in place.
   static Value object(std::vector<Member> members);
 
-  Value(const Value& other) noexcept : type_(other.type_), u_(other.u_) { if (shared()) retain(); }
+  Value(const Value& other) noexcept : type_(other.type_), u_(other.u_) {
+    if (shared()) retain();
+  }
   Value(Value&& other) noexcept : type_(other.type_), u_(other.u_) { other.type_ = Type::null; }
-  Value& operator=(const Value& other) noexcept { Value copy(other); swap(copy); return *this; }
-  Value& operator=(Value&& other) noexcept { swap(other); return *this; }
-  ~Value() { if (shared()) release(); }
-  void swap(Value& other) noexcept { std::swap(type_, other.type_); std::swap(u_, other.u_); }
+  Value& operator=(const Value& other) noexcept {
+    Value copy(other);
+    swap(copy);
+    return *this;
+  }
+  Value& operator=(Value&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Value() {
+    if (shared()) release();
+  }
+  void swap(Value& other) noexcept {
+    std::swap(type_, other.type_);
+    std::swap(u_, other.u_);
+  }
 
   Type type() const noexcept { return type_; }
   bool is_null() const noexcept { return type_ == Type::null; }
@@ -59,7 +73,7 @@ class Value {
   double as_double() const;
   std::string_view as_string() const;  // valid while this Value (or a copy) lives
 
-  std::size_t size() const noexcept;  // items, members, or bytes of a string; 0 otherwise
+  std::size_t size() const noexcept;              // items, members, or bytes of a string; 0 otherwise
   const Value& at(std::size_t index) const;       // array item; CHECKs the bounds
   const Value* find(std::string_view key) const;  // object member or nullptr; nullptr when not an object
   const std::vector<Value>& items() const;        // of an array

@@ -57,10 +57,27 @@ TEST(Value, TakeLeavesNullOnlyWhenAlone) {
 }
 
 TEST(Value, OrderIsJqs) {
-  const std::vector<Value> ascending = {
-      Value(), Value(false), Value(true), Value(std::nan("")), Value(-1.5), Value(0), Value(0.5), Value(3), Value(""),
-      Value("a"), Value("ab"), Value("b"), json("[]"), json("[1]"), json("[1,2]"), json("[2]"), json("{}"),
-      json(R"({"a":2})"), json(R"({"a":1,"b":2})"), json(R"({"b":0,"a":2})"), json(R"({"b":1})")};
+  const std::vector<Value> ascending = {Value(),
+                                        Value(false),
+                                        Value(true),
+                                        Value(std::nan("")),
+                                        Value(-1.5),
+                                        Value(0),
+                                        Value(0.5),
+                                        Value(3),
+                                        Value(""),
+                                        Value("a"),
+                                        Value("ab"),
+                                        Value("b"),
+                                        json("[]"),
+                                        json("[1]"),
+                                        json("[1,2]"),
+                                        json("[2]"),
+                                        json("{}"),
+                                        json(R"({"a":2})"),
+                                        json(R"({"a":1,"b":2})"),
+                                        json(R"({"b":0,"a":2})"),
+                                        json(R"({"b":1})")};
   for (std::size_t i = 0; i < ascending.size(); ++i) {
     for (std::size_t j = 0; j < ascending.size(); ++j) {
       const int c = Value::compare(ascending[i], ascending[j]);

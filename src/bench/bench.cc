@@ -13,7 +13,9 @@ namespace perdure::bench {
 namespace {
 
 Value calibration_value(const Calibration& c) {
-  return Value::object({{"synced_4k_appends_per_s", c.appends_per_s}, {"append_p50_us", c.append_p50_us}, {"spins_per_s", c.spins_per_s}});
+  return Value::object({{"synced_4k_appends_per_s", c.appends_per_s},
+                        {"append_p50_us", c.append_p50_us},
+                        {"spins_per_s", c.spins_per_s}});
 }
 
 void print_json(const Figures& f, const Calibration& c) {
@@ -34,8 +36,8 @@ void print_text(const Figures& f, const Calibration& c) {
     fmt::print("{:<12} failed: {}\n", f.workload, f.failed);
     return;
   }
-  fmt::print("{:<12} {:>10.0f} runs/s {:>11.0f} steps/s   p50 {:>9.0f} us   p99 {:>9.0f} us   rss {:>5.0f} MB", f.workload,
-             f.runs_per_s, f.steps_per_s, f.p50_us, f.p99_us, static_cast<double>(f.rss_bytes) / 1e6);
+  fmt::print("{:<12} {:>10.0f} runs/s {:>11.0f} steps/s   p50 {:>9.0f} us   p99 {:>9.0f} us   rss {:>5.0f} MB",
+             f.workload, f.runs_per_s, f.steps_per_s, f.p50_us, f.p99_us, static_cast<double>(f.rss_bytes) / 1e6);
   for (const auto& [name, value] : f.more) {
     if (name.ends_with("_bytes")) fmt::print("   {} {:.1f} MB", name.substr(0, name.size() - 6), value / 1e6);
     else fmt::print("   {} {:.2f}", name, value);
@@ -59,8 +61,10 @@ int run(const Options& options) {
   std::filesystem::create_directories(options.dir, ec);
   int code = 0;
   if (!options.json)
-    fmt::print("in-process trivial steps, 100-byte JSON, every step durable (fdatasync); store in {}; {} cores; {:.0f} s a workload\n",
-               options.dir.string(), std::thread::hardware_concurrency(), options.seconds);
+    fmt::print(
+        "in-process trivial steps, 100-byte JSON, every step durable (fdatasync); store in {}; {} cores; {:.0f} s a "
+        "workload\n",
+        options.dir.string(), std::thread::hardware_concurrency(), options.seconds);
   for (const auto& name : names) {
     const auto calibration = calibrate(options.dir);
     if (!calibration) {

@@ -17,16 +17,16 @@ namespace perdure::bench {
 
 struct EngineRequest {
   std::filesystem::path dir;
-  activity::Function function;   // served as `bench.step`, trivial
+  activity::Function function;  // served as `bench.step`, trivial
   DurationMs retention_ms = 0;
 };
 using OpenEngine = std::function<Result<std::unique_ptr<engine::Engine>>(EngineRequest)>;
 
 struct Options {
-  std::vector<std::string> workloads;      // empty: all but soak and sleepers_1m
-  std::filesystem::path dir;               // a folder for scratch stores; made, and emptied of them afterwards
-  bool json = false;                       // one object a line
-  double seconds = 5;                      // of each saturated workload
+  std::vector<std::string> workloads;  // empty: all but soak and sleepers_1m
+  std::filesystem::path dir;           // a folder for scratch stores; made, and emptied of them afterwards
+  bool json = false;                   // one object a line
+  double seconds = 5;                  // of each saturated workload
   double soak_seconds = 300;
   OpenEngine open;
 };

@@ -38,8 +38,8 @@ std::uint64_t rss_bytes() {
 std::uint64_t disk_bytes(const std::filesystem::path& dir) {
   std::uint64_t sum = 0;
   std::error_code ec;
-  for (auto it = std::filesystem::recursive_directory_iterator(dir, ec); !ec && it != std::filesystem::recursive_directory_iterator();
-       it.increment(ec)) {
+  for (auto it = std::filesystem::recursive_directory_iterator(dir, ec);
+       !ec && it != std::filesystem::recursive_directory_iterator(); it.increment(ec)) {
     std::error_code gone;
     if (it->is_regular_file(gone) && !gone) {
       const auto size = it->file_size(gone);
@@ -65,7 +65,8 @@ Result<Calibration> calibrate(const std::filesystem::path& dir) {
   const double start = now_us();
   while (now_us() - start < 1e6 && times.size() < 20'000) {
     const double t = now_us();
-    const bool ok = ::write(fd, block.data(), block.size()) == static_cast<ssize_t>(block.size()) && ::fdatasync(fd) == 0;
+    const bool ok =
+        ::write(fd, block.data(), block.size()) == static_cast<ssize_t>(block.size()) && ::fdatasync(fd) == 0;
     if (!ok) {
       const std::string why = std::strerror(errno);
       ::close(fd);

@@ -23,9 +23,7 @@ std::shared_ptr<const plan::Plan> load(const std::string& yaml) {
   return loaded.plan;
 }
 
-std::string step(std::size_t i) {
-  return fmt::format("{{id: s{}, call: bench.step, with: {}", i, k_payload);
-}
+std::string step(std::size_t i) { return fmt::format("{{id: s{}, call: bench.step, with: {}", i, k_payload); }
 
 }  // namespace
 
@@ -36,7 +34,10 @@ std::shared_ptr<const plan::Plan> steps_plan(std::size_t steps) {
 }
 
 std::shared_ptr<const plan::Plan> fanout_plan(std::size_t width) {
-  std::string yaml = fmt::format("name: bench_fanout_{}\noutput: \"${{ .steps.s0.output }}\"\nsteps:\n  - id: all\n    type: parallel\n    steps:\n", width);
+  std::string yaml = fmt::format(
+      "name: bench_fanout_{}\noutput: \"${{ .steps.s0.output }}\"\nsteps:\n  - id: all\n    type: parallel\n    "
+      "steps:\n",
+      width);
   for (std::size_t i = 0; i < width; ++i) yaml += "      - " + step(i) + "}\n";
   return load(yaml);
 }
@@ -56,13 +57,18 @@ std::shared_ptr<const plan::Plan> dag_plan(std::size_t steps) {
 }
 
 std::shared_ptr<const plan::Plan> loop_plan(std::size_t iterations) {
-  return load(fmt::format("name: bench_loop\noutput: \"done\"\nsteps:\n  - id: again\n    type: loop\n    times: {}\n    steps:\n      - {}}}\n",
-                          iterations, step(0)));
+  return load(
+      fmt::format("name: bench_loop\noutput: \"done\"\nsteps:\n  - id: again\n    type: loop\n    times: {}\n    "
+                  "steps:\n      - {}}}\n",
+                  iterations, step(0)));
 }
 
-std::shared_ptr<const plan::Plan> sleeper_plan() { return load("name: bench_sleeper\nsteps:\n  - {id: nap, wait: 24h}\n"); }
+std::shared_ptr<const plan::Plan> sleeper_plan() {
+  return load("name: bench_sleeper\nsteps:\n  - {id: nap, wait: 24h}\n");
+}
 
-Bench::Bench(const Options& options, std::string workload) : options_(options), dir_(options.dir / ("bench_" + std::move(workload))) {
+Bench::Bench(const Options& options, std::string workload)
+    : options_(options), dir_(options.dir / ("bench_" + std::move(workload))) {
   std::filesystem::remove_all(dir_);
 }
 Bench::~Bench() {
@@ -102,7 +108,8 @@ Saturated saturate(engine::Engine& engine, const std::shared_ptr<const plan::Pla
     {
       std::unique_lock lock(shared->mutex);
       // In bulk, so that the client does not wake for every run that ends.
-      shared->room.wait_for(lock, std::chrono::milliseconds(20), [&] { return shared->out <= in_flight / 2 || !shared->failed.empty(); });
+      shared->room.wait_for(lock, std::chrono::milliseconds(20),
+                            [&] { return shared->out <= in_flight / 2 || !shared->failed.empty(); });
       if (!shared->failed.empty()) break;
       room = in_flight - std::min(in_flight, shared->out);
       shared->out += room;
@@ -137,7 +144,8 @@ Saturated saturate(engine::Engine& engine, const std::shared_ptr<const plan::Pla
   const double cpu = cpu_us() - cpu_start;
   std::unique_lock lock(shared->mutex);
   const std::uint64_t counted = shared->done;
-  shared->room.wait_for(lock, std::chrono::seconds(60), [&] { return shared->out <= in_flight / 2 || !shared->failed.empty(); });
+  shared->room.wait_for(lock, std::chrono::seconds(60),
+                        [&] { return shared->out <= in_flight / 2 || !shared->failed.empty(); });
   // What is still out ends before the engine is closed.
   while (shared->out > 0 && shared->failed.empty()) {
     const auto before = shared->out;
@@ -166,7 +174,8 @@ Result<double> start_many(engine::Engine& engine, const std::shared_ptr<const pl
     {
       std::unique_lock lock(shared->mutex);
       shared->changed.wait(lock, [&] {
-        return !shared->failed.empty() || (shared->started < count && shared->started - shared->acknowledged <= in_flight / 2) ||
+        return !shared->failed.empty() ||
+               (shared->started < count && shared->started - shared->acknowledged <= in_flight / 2) ||
                shared->acknowledged == count;
       });
       if (!shared->failed.empty()) return fail(ErrorCode::internal, shared->failed);
@@ -189,7 +198,8 @@ Result<double> start_many(engine::Engine& engine, const std::shared_ptr<const pl
   return static_cast<double>(count) / (now_us() - start) * 1e6;
 }
 
-Result<std::vector<double>> one_by_one(engine::Engine& engine, const std::shared_ptr<const plan::Plan>& plan, double seconds) {
+Result<std::vector<double>> one_by_one(engine::Engine& engine, const std::shared_ptr<const plan::Plan>& plan,
+                                       double seconds) {
   std::vector<double> latencies;
   const double end = now_us() + seconds * 1e6;
   while (now_us() < end) {

@@ -128,7 +128,8 @@ Figures wide(const Options& options) {
   auto started = (*engine)->start(std::move(request));
   if (!started) return f.failed = started.error().message, f;
   const auto view = (*engine)->wait(started->run, false, std::chrono::minutes(5));
-  if (!view || view->status != "completed") return f.failed = view ? "the run ended " + view->status : view.error().message, f;
+  if (!view || view->status != "completed")
+    return f.failed = view ? "the run ended " + view->status : view.error().message, f;
   const double took = now_us() - start;
   f.steps_per_s = static_cast<double>(k_steps) / took * 1e6;
   f.p50_us = f.p99_us = took;
@@ -161,7 +162,9 @@ Figures soak(const Options& options) {
   f.rss_bytes = rss_bytes();
   const std::size_t span = std::min<std::size_t>(60, done.size() / 3);
   if (span > 0) {
-    const auto rate = [&](std::size_t from) { return static_cast<double>(done[from + span - 1] - (from == 0 ? 0 : done[from - 1])); };
+    const auto rate = [&](std::size_t from) {
+      return static_cast<double>(done[from + span - 1] - (from == 0 ? 0 : done[from - 1]));
+    };
     f.more["last_minute_over_first"] = rate(done.size() - span) / rate(0);
   }
   if (!disk.empty()) {
@@ -185,7 +188,8 @@ Figures recovery(const Options& options) {
   if (child == 0) {
     ::dup2(pipe_ends[1], 1);
     const std::string dir = bench.dir().string(), runs = std::to_string(k_runs);
-    ::execl("/proc/self/exe", "perdure", "bench", "--recovery-victim", runs.c_str(), "--store", dir.c_str(), static_cast<char*>(nullptr));
+    ::execl("/proc/self/exe", "perdure", "bench", "--recovery-victim", runs.c_str(), "--store", dir.c_str(),
+            static_cast<char*>(nullptr));
     ::_exit(127);
   }
   ::close(pipe_ends[1]);
@@ -211,7 +215,8 @@ Figures recovery(const Options& options) {
   // All that were acknowledged are there and alive.
   const auto report = (*engine)->doctor();
   f.more["checked_ms"] = (now_us() - start) / 1e3;
-  if (!report || !report->clean) return f.failed = report ? "doctor: " + report->findings.front() : report.error().message, f;
+  if (!report || !report->clean)
+    return f.failed = report ? "doctor: " + report->findings.front() : report.error().message, f;
   f.more["live_runs"] = static_cast<double>(report->open);
   if (report->open < k_runs) f.failed = fmt::format("{} of {} runs are alive", report->open, k_runs);
   f.rss_bytes = rss_bytes();
@@ -247,8 +252,9 @@ Figures run_workload(const std::string& name, const Options& options) {
 }
 
 const std::vector<std::string>& workloads() {
-  static const std::vector<std::string> k_names = {"steps1",   "steps10",     "fanout100", "latency1", "latency10", "sleepers",
-                                                   "sleepers_1m", "recovery", "long",      "wide",     "soak"};
+  static const std::vector<std::string> k_names = {"steps1",    "steps10",  "fanout100",   "latency1",
+                                                   "latency10", "sleepers", "sleepers_1m", "recovery",
+                                                   "long",      "wide",     "soak"};
   return k_names;
 }
 

@@ -65,7 +65,8 @@ void Turn::activity_returned(FrameId id) {
     return;
   }
   if (node(id).compensation != k_none) record_effect(id, false);
-  if (f.cancel_wanted && node(id).pivot && f.role != Role::item) emit(history::PivotPassed{id});  // it happened all the same
+  if (f.cancel_wanted && node(id).pivot && f.role != Role::item)
+    emit(history::PivotPassed{id});  // it happened all the same
   if (f.cancel_wanted) settle_cancel(id);
   else complete(id, history::OutputKind::returned);
 }
@@ -91,10 +92,12 @@ void Turn::attempt_failed(FrameId id) {
     // Neither uses up the policy's attempts, and both are bounded; one attempt at most means no second one, except of a
     // compensation: undoing twice is better than not at all.
     const bool has_other_way = n.on_error != plan::OnError::fail || (n.breaker && n.breaker->fallback != k_none);
-    if ((retry.max_attempts != 1 || f.role == Role::compensation) && f.lost <= k_lost_attempts_max && !(breaker && has_other_way))
+    if ((retry.max_attempts != 1 || f.role == Role::compensation) && f.lost <= k_lost_attempts_max &&
+        !(breaker && has_other_way))
       delay = breaker ? std::clamp<DurationMs>(why->retry_after_ms, 1, DurationMs{24} * 3600 * 1000) : 0;
   } else {
-    delay = delay_before(retry, f.attempt - std::min<std::uint32_t>(f.lost, f.attempt - 1), *why, state_.info->seed ^ f.command);
+    delay = delay_before(retry, f.attempt - std::min<std::uint32_t>(f.lost, f.attempt - 1), *why,
+                         state_.info->seed ^ f.command);
   }
   if (delay && n.timeouts.schedule_to_close_ms != 0 &&
       context_.now + *delay >= f.started_at + n.timeouts.schedule_to_close_ms)

@@ -65,8 +65,8 @@ Recovery recover(const plan::Plan&, const State& state) {
   if (!state.info) return recovery;
   if (history::is_closed(state.status)) {
     if (!state.info->parent.empty())
-      recovery.commands.emplace_back(NotifyParent{state.info->parent, state.info->parent_frame, state.info->parent_command,
-                                                  state.status, state.output, state.fault});
+      recovery.commands.emplace_back(NotifyParent{state.info->parent, state.info->parent_frame,
+                                                  state.info->parent_command, state.status, state.output, state.fault});
     return recovery;
   }
   for (FrameId id = 0; id < state.frames.size(); ++id) {

@@ -25,34 +25,63 @@ struct Context {
 };
 
 // ---- commands: what the runtime is to do once the events are durable --------------------------------------------------
-struct DispatchActivity {              // start this attempt
+struct DispatchActivity {  // start this attempt
   FrameId frame = 0;
   std::uint64_t command = 0;
   std::uint32_t attempt = 1;
-  NodeId node = 0;                     // type, timeouts, priority, breaker… are the node's
+  NodeId node = 0;  // type, timeouts, priority, breaker… are the node's
   Bytes args;
-  std::string idempotency_key;         // empty: the command's
-  DurationMs start_to_close_ms = 0;    // what is left of schedule_to_close taken into account
+  std::string idempotency_key;       // empty: the command's
+  DurationMs start_to_close_ms = 0;  // what is left of schedule_to_close taken into account
 };
-struct CancelActivity { FrameId frame = 0; std::uint64_t command = 0; };
+struct CancelActivity {
+  FrameId frame = 0;
+  std::uint64_t command = 0;
+};
 struct StartChild {
   FrameId frame = 0;
   std::uint64_t command = 0;
-  std::string child;                   // run id
+  std::string child;                         // run id
   std::string workflow, version, plan_hash;  // plan_hash set: that plan; else the registered workflow
   Bytes input;
-  bool wait = true;                    // else ended well as soon as it is started; answer with ChildEnded either way
+  bool wait = true;  // else ended well as soon as it is started; answer with ChildEnded either way
 };
-struct CancelChild { FrameId frame = 0; std::uint64_t command = 0; std::string child; };
-struct UndoChild { FrameId frame = 0; std::uint64_t command = 0; std::string child; };  // answer with ChildEnded
-struct PublishEvent { std::uint64_t command = 0; std::string type; Bytes data; };
-struct OpenReview { FrameId frame = 0; std::uint64_t command = 0; Bytes request; };
-struct NotifyParent { std::string parent; std::uint32_t parent_frame = 0; std::uint64_t parent_command = 0; RunStatus status = RunStatus::completed; Bytes output; FaultPtr fault; };
+struct CancelChild {
+  FrameId frame = 0;
+  std::uint64_t command = 0;
+  std::string child;
+};
+struct UndoChild {
+  FrameId frame = 0;
+  std::uint64_t command = 0;
+  std::string child;
+};  // answer with ChildEnded
+struct PublishEvent {
+  std::uint64_t command = 0;
+  std::string type;
+  Bytes data;
+};
+struct OpenReview {
+  FrameId frame = 0;
+  std::uint64_t command = 0;
+  Bytes request;
+};
+struct NotifyParent {
+  std::string parent;
+  std::uint32_t parent_frame = 0;
+  std::uint64_t parent_command = 0;
+  RunStatus status = RunStatus::completed;
+  Bytes output;
+  FaultPtr fault;
+};
 using Command = std::variant<DispatchActivity, CancelActivity, StartChild, CancelChild, UndoChild, PublishEvent,
                              OpenReview, NotifyParent>;
 
 // A fact that may not be applied; nothing of it is recorded. `fact`: its place among the facts given.
-struct Rejection { std::size_t fact = 0; Error error; };
+struct Rejection {
+  std::size_t fact = 0;
+  Error error;
+};
 
 struct Decision {
   std::vector<history::Event> events;  // facts and what follows from them, in order; already folded into the state
@@ -76,7 +105,10 @@ Decision decide(const plan::Plan& plan, State& state, std::span<const history::E
 
 // After a restart of the process: the facts to decide first (ActivityLost for each attempt in flight), and commands
 // that may not have been carried out (children, parent's notice); all of them idempotent.
-struct Recovery { std::vector<history::Event> facts; std::vector<Command> commands; };
+struct Recovery {
+  std::vector<history::Event> facts;
+  std::vector<Command> commands;
+};
 Recovery recover(const plan::Plan& plan, const State& state);
 
 // Results that a restart from `step` takes over: top-level steps of `new_plan`, by name, that completed in `state` and do
@@ -91,14 +123,25 @@ std::vector<history::Event> due_timers(const State& state, TimeMs now, std::size
 Result<Value> run_query(const plan::Plan& plan, const State& state, std::string_view name);
 
 // Folds a history; with `verify`, also decides its facts again and compares. Differences in words, at most 20.
-struct ReplayResult { State state; std::vector<std::string> differences; std::uint64_t events = 0; };
+struct ReplayResult {
+  State state;
+  std::vector<std::string> differences;
+  std::uint64_t events = 0;
+};
 Result<ReplayResult> replay(const plan::Plan& plan, std::span<const history::Batch> batches, bool verify);
 
 // Steps as people see them: in plan order, live frames with their attempts and timers, foreach items under their step
 // (at most `max_items` each).
 struct StepState {
-  std::string path; NodeId node = 0; StepStatus status = StepStatus::none; Phase phase = Phase::running; bool live = false;
-  std::uint32_t attempt = 0; std::uint64_t command = 0; TimeMs started_at = 0, next_at = k_never; FaultPtr fault;
+  std::string path;
+  NodeId node = 0;
+  StepStatus status = StepStatus::none;
+  Phase phase = Phase::running;
+  bool live = false;
+  std::uint32_t attempt = 0;
+  std::uint64_t command = 0;
+  TimeMs started_at = 0, next_at = k_never;
+  FaultPtr fault;
 };
 std::vector<StepState> steps(const State& state, std::size_t max_items = 100);
 

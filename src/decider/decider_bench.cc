@@ -70,7 +70,8 @@ void report(benchmark::State& bench, std::uint64_t steps, std::uint64_t bytes) {
 
 void drive(benchmark::State& bench, const std::string& yaml, std::size_t answers_a_batch) {
   const auto plan = load(yaml);
-  const Bytes result(std::string(R"({"id":"0123456789012345678901234567890123456789","note":"abcdefghijabcdefghijabcdefghijabc"})"));
+  const Bytes result(
+      std::string(R"({"id":"0123456789012345678901234567890123456789","note":"abcdefghijabcdefghijabcdefghijabc"})"));
   std::uint64_t steps = 0, bytes = 0;
   for (auto _ : bench) {
     Driver driver(*plan);
@@ -84,7 +85,8 @@ void drive(benchmark::State& bench, const std::string& yaml, std::size_t answers
 
 void sequential_10(benchmark::State& bench) {
   std::string yaml = "name: seq\nsteps:\n";
-  for (int i = 0; i < 10; ++i) yaml += "  - {id: s" + std::to_string(i) + ", call: nop, with: {n: " + std::to_string(i) + "}}\n";
+  for (int i = 0; i < 10; ++i)
+    yaml += "  - {id: s" + std::to_string(i) + ", call: nop, with: {n: " + std::to_string(i) + "}}\n";
   drive(bench, yaml, 1);
 }
 BENCHMARK(sequential_10);
@@ -92,7 +94,8 @@ BENCHMARK(sequential_10);
 void sequential_10_dataflow(benchmark::State& bench) {
   std::string yaml = "name: seq\nsteps:\n  - {id: s0, call: nop, with: {n: \"${ .input.order }\"}}\n";
   for (int i = 1; i < 10; ++i)
-    yaml += "  - {id: s" + std::to_string(i) + ", call: nop, with: {n: \"${ .steps.s" + std::to_string(i - 1) + ".output.id }\"}}\n";
+    yaml += "  - {id: s" + std::to_string(i) + ", call: nop, with: {n: \"${ .steps.s" + std::to_string(i - 1) +
+            ".output.id }\"}}\n";
   drive(bench, yaml, 1);
 }
 BENCHMARK(sequential_10_dataflow);
@@ -108,7 +111,9 @@ void fan_out_100_batches_of_10(benchmark::State& bench) { drive(bench, fan_out()
 BENCHMARK(fan_out_100_batches_of_10);
 
 void loop_1000_set(benchmark::State& bench) {
-  const auto plan = load("name: loop\ncontext: {n: 0}\nsteps:\n  - {id: l, times: 1000, steps: [{id: s, set: {n: \"${ .context.n + 1 }\"}}]}\n");
+  const auto plan = load(
+      "name: loop\ncontext: {n: 0}\nsteps:\n  - {id: l, times: 1000, steps: [{id: s, set: {n: \"${ .context.n + 1 "
+      "}\"}}]}\n");
   std::uint64_t bytes = 0, steps = 0;
   for (auto _ : bench) {
     Driver driver(*plan);

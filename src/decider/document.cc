@@ -19,7 +19,9 @@ void append_slot(std::string& out, const State& state, std::uint32_t scope, Node
   }
   switch (slot->kind) {
     case history::OutputKind::inline_:
-    case history::OutputKind::returned: out += slot->output.empty() ? std::string_view("null") : slot->output.view(); return;
+    case history::OutputKind::returned:
+      out += slot->output.empty() ? std::string_view("null") : slot->output.view();
+      return;
     case history::OutputKind::node: append_slot(out, state, scope, slot->from, depth + 1); return;
     case history::OutputKind::children: {
       out.push_back('{');
@@ -44,7 +46,7 @@ Value step_entry(const State& state, std::uint32_t scope, NodeId node) {
   auto entry = Value::object();
   entry.set("output", slot_value(state, scope, node));
   entry.set("status", slot == nullptr || slot->status == StepStatus::none ? Value("pending")
-                                                                         : Value(history::to_string(slot->status)));
+                                                                          : Value(history::to_string(slot->status)));
   entry.set("error", slot != nullptr && slot->fault ? fault_value(*slot->fault) : Value());
   return entry;
 }
@@ -56,7 +58,8 @@ Value all_steps(const State& state, std::uint32_t scope) {
   for (auto s = scope; s < state.scopes.size() && state.scopes[s]; s = state.scopes[s]->parent) chain.push_back(s);
   for (auto at = chain.rbegin(); at != chain.rend(); ++at)
     for (const auto& node : state.plan->nodes) {
-      if (node.scope != state.scopes[*at]->id || node.parent == k_none || node.slot >= state.scopes[*at]->slots.size()) continue;
+      if (node.scope != state.scopes[*at]->id || node.parent == k_none || node.slot >= state.scopes[*at]->slots.size())
+        continue;
       if (state.scopes[*at]->slots[node.slot].status != StepStatus::none)
         steps.set(node.name, step_entry(state, *at, node.id));
     }

@@ -13,12 +13,12 @@ std::string slot_json(const State& state, std::uint32_t scope, NodeId node);
 Value fault_value(const history::Fault& fault);
 
 struct Surroundings {
-  FrameId frame = k_none;                // whose names are seen; k_none: the run's
-  NodeId step = k_none;                  // whose fault it is where the step has no frame yet
+  FrameId frame = k_none;                 // whose names are seen; k_none: the run's
+  NodeId step = k_none;                   // whose fault it is where the step has no frame yet
   const history::Fault* error = nullptr;  // `.error` where it is not that of an enclosing catch
   const Value* item = nullptr;            // `.item`, `.index` where they are not those of an enclosing item
   std::uint32_t index = 0;
-  std::span<const Value> variables;       // $out, $args or $arg
+  std::span<const Value> variables;  // $out, $args or $arg
 };
 
 // An error is the workflow's fault `expression`, with the place in the file.

@@ -65,16 +65,19 @@ struct Folder : FactFolder {
     }
     const auto& node = node_of(state, *f);
     if (f->role == Role::item) {
-      if (Frame* head = live_frame(state, f->parent); head != nullptr && head->items && f->index < head->items->results.size())
+      if (Frame* head = live_frame(state, f->parent);
+          head != nullptr && head->items && f->index < head->items->results.size())
         head->items->results[f->index] = output;
     } else if (f->role != Role::compensation) {
       if (Slot* slot = slot_of(state, *f, f->node)) {
-        set_slot(*slot, StepStatus::completed, kind, is_body_of(*state.plan, f->node, e.from) ? e.from : k_none, output, {});
+        set_slot(*slot, StepStatus::completed, kind, is_body_of(*state.plan, f->node, e.from) ? e.from : k_none, output,
+                 {});
         for (const auto& name : node.outputs) state.outputs[name] = named_output(*slot, node, name);
       }
     }
     if (f->parent == k_none) return;
-    if (Frame* parent = live_frame(state, f->parent); parent != nullptr && f->role == Role::step) win_race(*parent, f->index);
+    if (Frame* parent = live_frame(state, f->parent); parent != nullptr && f->role == Role::step)
+      win_race(*parent, f->index);
     close_frame(state, e.frame, ChildEnd::well, {});
   }
   void operator()(const h::StepFailed& e) {
@@ -362,7 +365,8 @@ struct Folder : FactFolder {
     for (const auto& f : state.frames)
       if (f.live && (f.role == Role::step || f.role == Role::fallback))
         if (Slot* slot = slot_of(state, f, f.node); slot != nullptr && slot->status == StepStatus::running)
-          set_slot(*slot, status == RunStatus::completed ? StepStatus::completed : StepStatus::cancelled, h::OutputKind::none, k_none, {}, {});
+          set_slot(*slot, status == RunStatus::completed ? StepStatus::completed : StepStatus::cancelled,
+                   h::OutputKind::none, k_none, {}, {});
     if (live_frame(state, 0) != nullptr) drop_frame(state, 0);
     state.frames.clear();
     state.free_frames.clear();

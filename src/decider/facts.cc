@@ -41,7 +41,8 @@ std::optional<Error> Turn::refuse(const h::Event& fact) {
   }
   if (closed()) return closed_error(state_);
   if (std::holds_alternative<h::SignalReceived>(fact) && state_.signals_buffered >= k_signals_buffered_max)
-    return Error{ErrorCode::exhausted, "run '" + state_.info->run.id + "' has " + std::to_string(k_signals_buffered_max) +
+    return Error{ErrorCode::exhausted, "run '" + state_.info->run.id + "' has " +
+                                           std::to_string(k_signals_buffered_max) +
                                            " signals waiting that no step has taken; the limit is reached"};
   if (const auto* decision = std::get_if<h::ReviewDecided>(&fact)) return refuse_review(*decision);
   return std::nullopt;
@@ -120,7 +121,8 @@ bool Turn::take_update(std::size_t place, const h::UpdateReceived& update) {
       out_.answers.emplace_back(place, state_.context);
       return true;
     }
-  const auto at = std::find_if(plan_.updates.begin(), plan_.updates.end(), [&](const auto& u) { return u.name == update.name; });
+  const auto at =
+      std::find_if(plan_.updates.begin(), plan_.updates.end(), [&](const auto& u) { return u.name == update.name; });
   if (at == plan_.updates.end())
     return reject(ErrorCode::not_found, "workflow '" + state_.info->workflow + "' has no update '" + update.name + "'");
   auto argument = parse_json(update.argument.view());
@@ -132,7 +134,8 @@ bool Turn::take_update(std::size_t place, const h::UpdateReceived& update) {
     const auto holds = evaluate_condition(state_, at->validate, s);
     if (!holds) return reject(ErrorCode::invalid, "update '" + update.name + "': " + holds.error()->title);
     if (!*holds)
-      return reject(ErrorCode::invalid, "update '" + update.name + "' refuses this value: " + plan_.exprs[at->validate].source + " does not hold");
+      return reject(ErrorCode::invalid, "update '" + update.name + "' refuses this value: " +
+                                            plan_.exprs[at->validate].source + " does not hold");
   }
   auto patch = render_json(state_, at->set, s);
   if (!patch) return reject(ErrorCode::invalid, "update '" + update.name + "': " + patch.error()->title);
@@ -151,8 +154,9 @@ void Turn::terminate(const h::TerminateRequested& request) {
     if (waits_for_child(state_, f) && f.role != Role::compensation)
       out_.commands.emplace_back(CancelChild{id, f.command, std::string(f.wait->request.view())});
   }
-  emit(h::RunFailed{RunStatus::terminated,
-                    make_fault("terminated", "terminated" + (request.reason.empty() ? std::string() : ": " + request.reason), "")});
+  emit(h::RunFailed{
+      RunStatus::terminated,
+      make_fault("terminated", "terminated" + (request.reason.empty() ? std::string() : ": " + request.reason), "")});
   notify_parent();
 }
 

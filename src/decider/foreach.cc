@@ -15,12 +15,14 @@ void Turn::begin_foreach(FrameId id) {
   }
   if (items->is_null()) *items = Value::array();
   if (!items->is_array()) {
-    settle_failure(id, fault(id, "expression", "foreach needs an array; the expression gave " + to_json(*items).substr(0, 80)));
+    settle_failure(
+        id, fault(id, "expression", "foreach needs an array; the expression gave " + to_json(*items).substr(0, 80)));
     return;
   }
   if (items->size() > k_foreach_items_max) {
-    settle_failure(id, fault(id, "foreach.limit", "foreach over " + std::to_string(items->size()) + " items; the limit is " +
-                                                      std::to_string(k_foreach_items_max)));
+    settle_failure(id, fault(id, "foreach.limit",
+                             "foreach over " + std::to_string(items->size()) + " items; the limit is " +
+                                 std::to_string(k_foreach_items_max)));
     return;
   }
   emit(history::ItemsFixed{id, Bytes(to_json(*items))});

@@ -180,7 +180,8 @@ Frame* open_frame(State& state, FrameId id, NodeId node_id, FrameId parent_id, s
   if (owns_saga(state, node, parent, role)) open_saga(state, frame);
   if (is_graph(node.kind) && !is_foreach_head(state, frame)) init_graph(node, frame);
   if (role == Role::step || role == Role::fallback)
-    if (Slot* slot = slot_of(state, frame, node_id)) set_slot(*slot, StepStatus::running, history::OutputKind::none, k_none, {}, {});
+    if (Slot* slot = slot_of(state, frame, node_id))
+      set_slot(*slot, StepStatus::running, history::OutputKind::none, k_none, {}, {});
   return &frame;
 }
 

@@ -106,7 +106,11 @@ class World {
   }
 
   // What a fact about this step is for: as it is now, else as it was last, so that an answer can come late or twice.
-  struct Aim { FrameId frame = 0; std::uint64_t command = 0; std::uint32_t attempt = 1; };
+  struct Aim {
+    FrameId frame = 0;
+    std::uint64_t command = 0;
+    std::uint32_t attempt = 1;
+  };
   bool aim(const std::string& what, Phase phase) {
     const FrameId id = find(what, {phase});
     if (id != k_none) aims_[what] = {id, state_.frames[id].command, state_.frames[id].attempt};
@@ -118,7 +122,8 @@ class World {
       const Frame& f = state_.frames[id];
       if (!f.live || (f.phase != Phase::in_flight && f.phase != Phase::waiting)) continue;
       const bool undo = f.role == Role::compensation;
-      aims_[(undo ? "undo:" : "") + plan_->nodes[undo ? state_.saga_log[f.index].node : f.node].name] = {id, f.command, f.attempt};
+      aims_[(undo ? "undo:" : "") + plan_->nodes[undo ? state_.saga_log[f.index].node : f.node].name] = {id, f.command,
+                                                                                                         f.attempt};
     }
   }
 
@@ -134,7 +139,8 @@ class World {
   }
 
   // One line a fact; `batch` takes several from its body, decided at once.
-  std::string parse_facts(const std::string& verb, const std::string& rest, const std::string& body, std::vector<h::Event>& out) {
+  std::string parse_facts(const std::string& verb, const std::string& rest, const std::string& body,
+                          std::vector<h::Event>& out) {
     if (verb == "batch" || verb == "hold") {
       hold_ = verb == "hold";
       std::istringstream lines(body);
@@ -161,7 +167,8 @@ class World {
       for (int i = std::stoi(more); i > 0; --i) out.emplace_back(h::SignalReceived{a, Bytes(std::string("1")), ""});
     } else if (verb == "update") {
       const auto hash = a.find('#');
-      out.emplace_back(h::UpdateReceived{a.substr(0, hash), Bytes(more), hash == std::string::npos ? "" : a.substr(hash + 1)});
+      out.emplace_back(
+          h::UpdateReceived{a.substr(0, hash), Bytes(more), hash == std::string::npos ? "" : a.substr(hash + 1)});
     } else if (verb == "timer") {
       const auto length = parse_duration(rest);
       if (!length) return length.error().message;
@@ -197,12 +204,14 @@ class World {
         return "";
       }
       const auto [id, command, attempt] = aims_[a];
-      if (verb == "complete") out.emplace_back(h::ActivityCompleted{id, command, attempt, Bytes(more.empty() ? "null" : more)});
+      if (verb == "complete")
+        out.emplace_back(h::ActivityCompleted{id, command, attempt, Bytes(more.empty() ? "null" : more)});
       if (verb == "lose") out.emplace_back(h::ActivityLost{id, command, attempt});
       if (verb == "fail") {
         const auto [type, r2] = cut(more);
         const auto [cls, after] = cut(r2);
-        out.emplace_back(h::ActivityFailed{id, command, attempt, make(type, cls, after.empty() ? 0 : std::stol(after))});
+        out.emplace_back(
+            h::ActivityFailed{id, command, attempt, make(type, cls, after.empty() ? 0 : std::stol(after))});
       }
     } else if (verb == "signal") {
       const auto [payload, key] = cut(more);
@@ -213,7 +222,8 @@ class World {
       const auto [decision, r2] = cut(more);
       const auto [who, r3] = cut(r2);
       const auto [comment, data] = cut(r3);
-      out.emplace_back(h::ReviewDecided{id, command, decision == "approve", who, comment, data.empty() ? Bytes() : Bytes(data)});
+      out.emplace_back(
+          h::ReviewDecided{id, command, decision == "approve", who, comment, data.empty() ? Bytes() : Bytes(data)});
     } else if (verb == "child") {
       if (!aim(a, Phase::waiting)) return "no child '" + a + "' was ever out";
       const auto [id, command, attempt] = aims_[a];
@@ -221,7 +231,8 @@ class World {
       const auto parsed = h::parse_run_status(status);
       if (!parsed) return "status?";
       const bool ok = *parsed == RunStatus::completed || *parsed == RunStatus::running;
-      out.emplace_back(h::ChildEnded{id, command, *parsed, ok && !r2.empty() ? Bytes(r2) : Bytes(), !ok && !r2.empty() ? make(r2, "fatal", 0) : nullptr});
+      out.emplace_back(h::ChildEnded{id, command, *parsed, ok && !r2.empty() ? Bytes(r2) : Bytes(),
+                                     !ok && !r2.empty() ? make(r2, "fatal", 0) : nullptr});
     } else {
       return "unknown verb '" + verb + "'";
     }
@@ -252,7 +263,8 @@ class World {
     const std::size_t commands = decision.commands.size() > 50 ? 5 : decision.commands.size();
     for (std::size_t i = 0; i < commands; ++i) out += show_command(decision.commands[i]);
     if (commands < decision.commands.size()) out += "… " + std::to_string(decision.commands.size()) + " commands\n";
-    for (const auto& r : decision.rejections) out += "rejected: " + std::string(to_string(r.error.code)) + ": " + r.error.message + "\n";
+    for (const auto& r : decision.rejections)
+      out += "rejected: " + std::string(to_string(r.error.code)) + ": " + r.error.message + "\n";
     for (const auto& a : decision.answers) out += "answer: " + to_json(a.second) + "\n";
     if (decision.more) out += "more\n";
     out += "= " + std::string(h::to_string(visible_status(state_)));
@@ -265,9 +277,11 @@ class World {
     v.erase("seq");
     v.erase("at");
     v.erase("type");
-    if (const Value* node = v.find("node"); node != nullptr && node->is_integer() && node->as_int() >= 0 && static_cast<std::size_t>(node->as_int()) < plan_->nodes.size())
+    if (const Value* node = v.find("node"); node != nullptr && node->is_integer() && node->as_int() >= 0 &&
+                                            static_cast<std::size_t>(node->as_int()) < plan_->nodes.size())
       v.set("node", plan_->nodes[static_cast<std::size_t>(node->as_int())].name);
-    if (std::holds_alternative<h::RunStarted>(e)) v = Value::object({{"input", std::get<h::RunStarted>(e).info->input.view()}});
+    if (std::holds_alternative<h::RunStarted>(e))
+      v = Value::object({{"input", std::get<h::RunStarted>(e).info->input.view()}});
     return std::to_string(seq) + " " + std::string(h::name_of(e)) + " " + shorten(to_json(v)) + "\n";
   }
 
@@ -275,18 +289,26 @@ class World {
     struct Show {
       const plan::Plan& plan;
       std::string operator()(const DispatchActivity& d) const {
-        std::string s = "dispatch " + plan.nodes[d.node].name + " #" + std::to_string(d.command) + " attempt " + std::to_string(d.attempt) + " " + shorten(std::string(d.args.view()));
+        std::string s = "dispatch " + plan.nodes[d.node].name + " #" + std::to_string(d.command) + " attempt " +
+                        std::to_string(d.attempt) + " " + shorten(std::string(d.args.view()));
         if (!d.idempotency_key.empty()) s += " key " + d.idempotency_key;
         if (d.start_to_close_ms != 0) s += " within " + format_duration(d.start_to_close_ms);
         return s;
       }
       std::string operator()(const CancelActivity& d) const { return "cancel #" + std::to_string(d.command); }
-      std::string operator()(const StartChild& d) const { return "start child " + d.child + " of " + d.workflow + " " + std::string(d.input.view()) + (d.wait ? "" : " without waiting"); }
+      std::string operator()(const StartChild& d) const {
+        return "start child " + d.child + " of " + d.workflow + " " + std::string(d.input.view()) +
+               (d.wait ? "" : " without waiting");
+      }
       std::string operator()(const CancelChild& d) const { return "cancel child " + d.child; }
       std::string operator()(const UndoChild& d) const { return "undo child " + d.child; }
-      std::string operator()(const PublishEvent& d) const { return "publish " + d.type + " " + std::string(d.data.view()); }
+      std::string operator()(const PublishEvent& d) const {
+        return "publish " + d.type + " " + std::string(d.data.view());
+      }
       std::string operator()(const OpenReview& d) const { return "open review " + std::string(d.request.view()); }
-      std::string operator()(const NotifyParent& d) const { return "notify parent " + d.parent + " " + std::string(h::to_string(d.status)); }
+      std::string operator()(const NotifyParent& d) const {
+        return "notify parent " + d.parent + " " + std::string(h::to_string(d.status));
+      }
     };
     return "> " + std::visit(Show{*plan_}, c) + "\n";
   }
@@ -319,10 +341,13 @@ class World {
   std::string show_state() const {
     std::string out = "context " + to_json(state_.context) + "\n";
     if (!state_.output.empty()) out += "output " + std::string(state_.output.view()) + "\n";
-    if (state_.fault) out += "error " + state_.fault->type + ": " + state_.fault->title + (state_.fault->detail.empty() ? "" : " | " + state_.fault->detail) + "\n";
+    if (state_.fault)
+      out += "error " + state_.fault->type + ": " + state_.fault->title +
+             (state_.fault->detail.empty() ? "" : " | " + state_.fault->detail) + "\n";
     if (!state_.compensation.empty()) out += "compensation " + state_.compensation + "\n";
     for (const auto& e : state_.saga_log)
-      out += "saga " + plan_->nodes[e.node].name + (e.done ? e.fault ? " failed" : " undone" : "") + (e.unknown_outcome ? " unknown" : "") + "\n";
+      out += "saga " + plan_->nodes[e.node].name + (e.done ? e.fault ? " failed" : " undone" : "") +
+             (e.unknown_outcome ? " unknown" : "") + "\n";
     return out;
   }
   std::string show_history() const {
@@ -377,10 +402,9 @@ TEST_P(Golden, Case) {
     while (std::getline(in, line) && ++number && line != "----") body += line + "\n";
     while (std::getline(in, line) && ++number && !line.empty()) expected += line + "\n";
     const auto space = head.find(' ');
-    const std::string got = world.run(head.substr(0, space), space == std::string::npos ? "" : head.substr(space + 1), body);
-    if (!rewrite) {
-      EXPECT_EQ(expected, got) << GetParam().filename() << ":" << at << ": " << head;
-    }
+    const std::string got =
+        world.run(head.substr(0, space), space == std::string::npos ? "" : head.substr(space + 1), body);
+    if (!rewrite) { EXPECT_EQ(expected, got) << GetParam().filename() << ":" << at << ": " << head; }
     EXPECT_EQ(got.find("FOLD DIFFERS"), std::string::npos) << GetParam().filename() << ":" << at;
     EXPECT_EQ(got.find("UNSOUND"), std::string::npos) << GetParam().filename() << ":" << at << "\n" << got;
     rewritten << head << "\n" << body << "----\n" << got << "\n";
@@ -396,7 +420,8 @@ TEST_P(Golden, Case) {
 
 std::vector<std::filesystem::path> cases() {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(PERDURE_SOURCE_DIR) + "/src/decider/testdata"))
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(PERDURE_SOURCE_DIR) + "/src/decider/testdata"))
     if (entry.path().extension() == ".case") paths.push_back(entry.path());
   std::sort(paths.begin(), paths.end());
   return paths;

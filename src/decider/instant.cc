@@ -26,7 +26,8 @@ void Turn::begin_instant(FrameId id) {
     const auto command = frame(id).command;
     emit(history::EventEmitted{id, *type, *data});
     out_.commands.emplace_back(PublishEvent{command, std::move(*type), std::move(*data)});
-    complete(id, history::OutputKind::inline_, k_none, Bytes(to_json(Value(idempotency_key(state_.info->run, {command})))));
+    complete(id, history::OutputKind::inline_, k_none,
+             Bytes(to_json(Value(idempotency_key(state_.info->run, {command})))));
     return;
   }
   const auto text = [&](const plan::Template& t) { return render_text(state_, t, around(id)); };
@@ -40,11 +41,14 @@ void Turn::begin_instant(FrameId id) {
       return;
     }
   auto raised = std::make_shared<history::Fault>();
-  const auto or_empty = [](const plan::Template& t, std::string& s) { return t.is_null() ? std::string() : std::move(s); };
+  const auto or_empty = [](const plan::Template& t, std::string& s) {
+    return t.is_null() ? std::string() : std::move(s);
+  };
   raised->type = or_empty(n.raise->type, *type);
   raised->title = or_empty(n.raise->title, *title);
   raised->detail = or_empty(n.raise->detail, *detail);
-  if (status && status->is_number()) raised->status = static_cast<int>(std::max(-1e9, std::min(1e9, status->as_double())));
+  if (status && status->is_number())
+    raised->status = static_cast<int>(std::max(-1e9, std::min(1e9, status->as_double())));
   raised->step = n.name;
   raised->fault_class = history::FaultClass::recoverable;  // a block around it may have a retry
   settle_failure(id, std::move(raised));

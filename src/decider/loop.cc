@@ -33,7 +33,8 @@ void Turn::advance_loop(FrameId id) {
     if (!done && counted) {
       const auto times = render(state_, spec.times, around(id));
       if (!times || !times->is_number() || times->as_double() < 0) {
-        settle_failure(id, times ? fault(id, "expression", "times needs a number of at least 0; it is " + to_json(*times).substr(0, 80))
+        settle_failure(id, times ? fault(id, "expression",
+                                         "times needs a number of at least 0; it is " + to_json(*times).substr(0, 80))
                                  : times.error());
         return;
       }
@@ -47,8 +48,9 @@ void Turn::advance_loop(FrameId id) {
       return;
     }
     if (!counted && f.iteration >= spec.max_iterations) {
-      settle_failure(id, fault(id, "loop.limit", "the loop reached its limit of " + std::to_string(spec.max_iterations) +
-                                                     " iterations (max_iterations)"));
+      settle_failure(id, fault(id, "loop.limit",
+                               "the loop reached its limit of " + std::to_string(spec.max_iterations) +
+                                   " iterations (max_iterations)"));
       return;
     }
     if (out_.events.size() >= k_decision_events_soft) {

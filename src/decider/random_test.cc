@@ -35,7 +35,8 @@ class Generator {
   explicit Generator(Random& random) : random_(random) {}
   std::string workflow() {
     std::string out = "name: w\ncontext: {go: true}\n";
-    out += random_.chance(60) ? "defaults: {retry: {max_attempts: 3, initial: 1s, jitter: none}}\n" : "defaults: {retry: none}\n";
+    out += random_.chance(60) ? "defaults: {retry: {max_attempts: 3, initial: 1s, jitter: none}}\n"
+                              : "defaults: {retry: none}\n";
     if (random_.chance(30)) out += "limits: {parallel: " + std::to_string(1 + random_.below(3)) + "}\n";
     else if (random_.chance(20)) out += "limits: {timeout: 40s}\n";
     out += "steps: " + list(3, random_.chance(25)) + "\n";
@@ -51,7 +52,8 @@ class Generator {
     for (std::uint32_t i = 0; i < n; ++i) {
       const std::string name = id();
       std::string extra;
-      if (dag && !before.empty() && random_.chance(70)) extra = ", depends_on: [" + before[random_.below(static_cast<std::uint32_t>(before.size()))] + "]";
+      if (dag && !before.empty() && random_.chance(70))
+        extra = ", depends_on: [" + before[random_.below(static_cast<std::uint32_t>(before.size()))] + "]";
       before.push_back(name);
       out += (i == 0 ? "" : ", ") + std::string("{id: ") + name + ", " + body(depth) + extra + "}";
     }
@@ -66,7 +68,8 @@ class Generator {
   std::string common(int depth, bool block) {
     std::string out;
     if (random_.chance(12)) out += ", on_error: continue";
-    else if (random_.chance(10) && depth > 0) out += ", on_error: {fallback: {id: " + id() + ", " + body(depth - 1) + "}}";
+    else if (random_.chance(10) && depth > 0)
+      out += ", on_error: {fallback: {id: " + id() + ", " + body(depth - 1) + "}}";
     if (block && random_.chance(25)) out += ", saga: scope";
     if (block && random_.chance(15)) out += ", retry: {max_attempts: 2, initial: 2s, jitter: none}";
     if (block && random_.chance(12)) out += ", timeout: 15s";
@@ -82,14 +85,17 @@ class Generator {
       case 2: return "type: parallel, steps: " + list(depth - 1) + common(depth - 1, true);
       case 3: return "type: sequential, steps: " + list(depth - 1, true) + common(depth - 1, true);
       case 4: return "race: " + list(depth - 1) + common(depth - 1, true);
-      case 5: return "condition: .context.go, then: " + list(depth - 1) + ", else: " + list(depth - 1) + common(depth - 1, true);
+      case 5:
+        return "condition: .context.go, then: " + list(depth - 1) + ", else: " + list(depth - 1) +
+               common(depth - 1, true);
       case 6: return "times: " + std::to_string(random_.below(3)) + ", steps: " + list(depth - 1);
       case 7:
       case 8: {
         std::string out = "try: " + list(depth - 1);
         std::string catches;
         if (random_.chance(30)) catches = "{errors: [flaky], retry: {max_attempts: 2, initial: 1s, jitter: none}}";
-        if (random_.chance(40)) catches += (catches.empty() ? "" : ", ") + std::string("{steps: ") + list(depth - 1) + "}";
+        if (random_.chance(40))
+          catches += (catches.empty() ? "" : ", ") + std::string("{steps: ") + list(depth - 1) + "}";
         if (!catches.empty()) out += ", catch: [" + catches + "]";
         if (catches.empty() || random_.chance(50)) out += ", finally: " + list(depth - 1);
         return out + common(depth - 1, true);
@@ -104,8 +110,12 @@ class Generator {
       case 2: return "set: {go: " + std::string(random_.chance(50) ? "true" : "false") + "}";
       case 3: return "emit: {type: e, data: 1}";
       case 4: return random_.chance(40) ? "raise: {type: flaky}" : "set: {n: '${ .run.id }'}";
-      case 5: return "subflow: child" + std::string(random_.chance(30) ? ", timeout: 10s" : "") + (random_.chance(30) ? ", retry: {max_attempts: 2, initial: 1s, jitter: none}" : "") + common(0, false);
-      case 6: return "type: human_review, reviewers: [ann, bob], quorum: " + std::to_string(1 + random_.below(2)) + ", timeout: 12s" + common(0, false);
+      case 5:
+        return "subflow: child" + std::string(random_.chance(30) ? ", timeout: 10s" : "") +
+               (random_.chance(30) ? ", retry: {max_attempts: 2, initial: 1s, jitter: none}" : "") + common(0, false);
+      case 6:
+        return "type: human_review, reviewers: [ann, bob], quorum: " + std::to_string(1 + random_.below(2)) +
+               ", timeout: 12s" + common(0, false);
       default: return activity() + common(1, false);
     }
   }
@@ -116,7 +126,8 @@ class Generator {
 // The outside: answers commands, keeps the ledger of effects, and checks each decision.
 class Outside {
  public:
-  Outside(std::shared_ptr<const plan::Plan> plan, Random& random) : plan_(std::move(plan)), random_(random), state_(empty_state(*plan_)) {}
+  Outside(std::shared_ptr<const plan::Plan> plan, Random& random)
+      : plan_(std::move(plan)), random_(random), state_(empty_state(*plan_)) {}
 
   void start() {
     auto info = std::make_shared<h::StartInfo>();
@@ -145,8 +156,8 @@ class Outside {
       else if (what < 97 && recoveries_ < 4) {
         decide_facts(facts);
         return crash();
-      }
-      else if (what == 97 && !last_.empty()) facts.push_back(last_[random_.below(static_cast<std::uint32_t>(last_.size()))]);
+      } else if (what == 97 && !last_.empty())
+        facts.push_back(last_[random_.below(static_cast<std::uint32_t>(last_.size()))]);
       else if (what == 98 && random_.chance(20)) terminate(facts);
     }
     decide_facts(facts);
@@ -184,14 +195,20 @@ class Outside {
     std::set<std::uint64_t> owed;
     for (const auto& entry : state_.saga_log)
       if (!entry.done) owed.insert(entry.command);
-    for (const auto command : effects_) EXPECT_TRUE(owed.contains(command)) << "effect " << command << " is in force and nobody owes its undoing";
+    for (const auto command : effects_)
+      EXPECT_TRUE(owed.contains(command)) << "effect " << command << " is in force and nobody owes its undoing";
     if (state_.status == RunStatus::completed) return;
     EXPECT_TRUE(effects_.empty()) << effects_.size() << " effects are left after " << h::to_string(state_.status);
     EXPECT_NE(state_.status, RunStatus::compensation_failed);
   }
 
  private:
-  struct Out { FrameId frame; std::uint64_t command; std::uint32_t attempt; bool undoable; };
+  struct Out {
+    FrameId frame;
+    std::uint64_t command;
+    std::uint32_t attempt;
+    bool undoable;
+  };
 
   void decide_facts(const std::vector<h::Event>& facts) {
     if (::testing::Test::HasFatalFailure()) return;
@@ -203,7 +220,8 @@ class Outside {
     auto folded = decode_state(before.view(), *plan_);
     ASSERT_TRUE(folded) << folded.error().message;
     for (const auto& e : d.events) evolve(*folded, e, now_);
-    ASSERT_TRUE(encode_state(*folded) == encode_state(state_)) << "the fold differs from the decision at event " << first;
+    ASSERT_TRUE(encode_state(*folded) == encode_state(state_))
+        << "the fold differs from the decision at event " << first;
     if (std::getenv("PERDURE_SEED") != nullptr) print(first, d.events);
     for (const auto& finding : check_state(state_)) FAIL() << finding << " after event " << state_.last_seq;
     check_events(d.events);
@@ -213,13 +231,15 @@ class Outside {
   void print(std::uint64_t seq, const std::vector<h::Event>& events) const {
     for (const auto& e : events) {
       Value v = h::to_value(e, seq++, now_);
-      if (const Value* node = v.find("node"); node != nullptr) v.set("node", plan_->nodes[static_cast<std::size_t>(node->as_int())].name);
+      if (const Value* node = v.find("node"); node != nullptr)
+        v.set("node", plan_->nodes[static_cast<std::size_t>(node->as_int())].name);
       std::fprintf(stderr, "%s\n", to_json(v).substr(0, 240).c_str());
     }
   }
   void check_events(const std::vector<h::Event>& events) {
     for (const auto& e : events) {
-      if (std::holds_alternative<h::RetryRequested>(e) || std::holds_alternative<h::CompensateRequested>(e)) ended_ = false;
+      if (std::holds_alternative<h::RetryRequested>(e) || std::holds_alternative<h::CompensateRequested>(e))
+        ended_ = false;
       ASSERT_FALSE(ended_) << h::name_of(e) << " after the end";
       if (std::holds_alternative<h::RunCompleted>(e) || std::holds_alternative<h::RunFailed>(e)) ended_ = true;
       if (const auto* s = std::get_if<h::CompensationStarted>(&e)) undone_down_to_[s->frame] = UINT32_MAX;
@@ -230,7 +250,8 @@ class Outside {
     }
     if (plan_->parallel == 0) return;
     std::uint32_t out = 0;
-    for (const Frame& f : state_.frames) out += f.live && f.phase == Phase::in_flight && f.role != Role::compensation ? 1 : 0;
+    for (const Frame& f : state_.frames)
+      out += f.live && f.phase == Phase::in_flight && f.role != Role::compensation ? 1 : 0;
     ASSERT_LE(out, plan_->parallel) << "over the run's limit";
   }
   void take(const Command& command) {
@@ -245,7 +266,8 @@ class Outside {
   void answer(std::vector<h::Event>& facts, bool wild) {
     std::vector<FrameId> out;
     for (FrameId id = 0; id < state_.frames.size(); ++id)
-      if (state_.frames[id].live && (state_.frames[id].phase == Phase::in_flight || waits_for_child(id))) out.push_back(id);
+      if (state_.frames[id].live && (state_.frames[id].phase == Phase::in_flight || waits_for_child(id)))
+        out.push_back(id);
     if (out.empty()) return;
     const FrameId id = out[random_.below(static_cast<std::uint32_t>(out.size()))];
     const Frame& f = state_.frames[id];
@@ -296,7 +318,13 @@ class Outside {
     }
     const auto what = wild ? random_.below(3) : 0;
     if (what == 0) effects_.insert(f.command);
-    facts.emplace_back(h::ChildEnded{id, f.command, what == 0 ? RunStatus::completed : what == 1 ? RunStatus::failed : RunStatus::cancelled, {}, {}});
+    facts.emplace_back(h::ChildEnded{id,
+                                     f.command,
+                                     what == 0   ? RunStatus::completed
+                                     : what == 1 ? RunStatus::failed
+                                                 : RunStatus::cancelled,
+                                     {},
+                                     {}});
   }
   static const FrameId* frame_of(const h::Event& fact) {
     if (const auto* a = std::get_if<h::ActivityCompleted>(&fact)) return &a->frame;
@@ -313,7 +341,8 @@ class Outside {
     for (FrameId id = 0; id < state_.frames.size(); ++id) {
       const Frame& f = state_.frames[id];
       if (!f.live || f.phase != Phase::waiting || !f.wait || plan_->nodes[f.node].kind != plan::Kind::review) continue;
-      facts.emplace_back(h::ReviewDecided{id, f.command, !wild || random_.chance(70), f.wait->votes.empty() ? "ann" : "bob", "", {}});
+      facts.emplace_back(
+          h::ReviewDecided{id, f.command, !wild || random_.chance(70), f.wait->votes.empty() ? "ann" : "bob", "", {}});
       return;
     }
   }
@@ -415,7 +444,9 @@ TEST(RandomDecisions, DamagedHistories) {
       const auto damaged = random.below(static_cast<std::uint32_t>(outside.batches().size()));
       for (std::uint32_t b = 0; b < outside.batches().size(); ++b) {
         std::string bytes(h::encode_batch(outside.batches()[b]).view());
-        if (b == damaged) bytes[random.below(static_cast<std::uint32_t>(bytes.size()))] = static_cast<char>(random.below(random.chance(50) ? 8 : 256));
+        if (b == damaged)
+          bytes[random.below(static_cast<std::uint32_t>(bytes.size()))] =
+              static_cast<char>(random.below(random.chance(50) ? 8 : 256));
         const auto batch = h::decode_batch(bytes);
         if (!batch) continue;
         folded += b == damaged ? 1 : 0;
@@ -447,7 +478,8 @@ TEST(RandomDecisions, DamagedSnapshots) {
       if (i < 20) bad.resize(random.below(static_cast<std::uint32_t>(bad.size())));
       else
         for (std::uint32_t n = 1 + random.below(3); n > 0; --n)
-          bad[random.below(static_cast<std::uint32_t>(bad.size()))] = static_cast<char>(random.chance(50) ? random.below(4) : random.below(256));
+          bad[random.below(static_cast<std::uint32_t>(bad.size()))] =
+              static_cast<char>(random.chance(50) ? random.below(4) : random.below(256));
       auto state = decode_state(bad, *plan);
       if (!state) continue;
       ++accepted;

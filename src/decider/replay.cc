@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t k_differences_max = 20;
 
-void compare(const history::Batch& recorded, const std::vector<history::Event>& decided, std::vector<std::string>& out) {
+void compare(const history::Batch& recorded, const std::vector<history::Event>& decided,
+             std::vector<std::string>& out) {
   const history::Batch again{recorded.first_seq, recorded.now, decided};
   if (history::encode_batch(recorded) == history::encode_batch(again)) return;
   const std::size_t n = std::max(recorded.events.size(), decided.size());
@@ -18,9 +19,11 @@ void compare(const history::Batch& recorded, const std::vector<history::Event>& 
       return i < events.size() ? std::string(history::name_of(events[i])) : std::string("nothing");
     };
     const bool both = i < recorded.events.size() && i < decided.size();
-    const bool same = both && history::encode_batch({1, 0, {recorded.events[i]}}) == history::encode_batch({1, 0, {decided[i]}});
+    const bool same =
+        both && history::encode_batch({1, 0, {recorded.events[i]}}) == history::encode_batch({1, 0, {decided[i]}});
     if (!same)
-      out.push_back(fmt::format("event {}: recorded {}, decided again {}", recorded.first_seq + i, text(recorded.events), text(decided)));
+      out.push_back(fmt::format("event {}: recorded {}, decided again {}", recorded.first_seq + i,
+                                text(recorded.events), text(decided)));
   }
 }
 
@@ -38,7 +41,9 @@ Result<ReplayResult> replay(const plan::Plan& plan, std::span<const history::Bat
   std::uint64_t next = 1;
   for (const auto& batch : batches) {
     if (batch.first_seq != next)
-      return fail(ErrorCode::corrupt, fmt::format("history: event {} is followed by event {}; events are missing or doubled", next - 1, batch.first_seq));
+      return fail(ErrorCode::corrupt,
+                  fmt::format("history: event {} is followed by event {}; events are missing or doubled", next - 1,
+                              batch.first_seq));
     next += batch.events.size();
     result.events += batch.events.size();
     if (!verify) {

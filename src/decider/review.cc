@@ -60,9 +60,11 @@ bool Turn::advance_review(FrameId id) {
     complete(id, history::OutputKind::returned);
     return true;
   }
-  auto why = std::make_shared<history::Fault>(*fault(id, "review.rejected", "rejected by " + f.wait->votes.back().first));
+  auto why =
+      std::make_shared<history::Fault>(*fault(id, "review.rejected", "rejected by " + f.wait->votes.back().first));
   if (const auto answer = parse_json(f.returned.view()); answer && answer->find("feedback") != nullptr)
-    if (const Value* feedback = answer->find("feedback"); feedback->is_string()) why->detail = std::string(feedback->as_string());
+    if (const Value* feedback = answer->find("feedback"); feedback->is_string())
+      why->detail = std::string(feedback->as_string());
   settle_failure(id, std::move(why));
   return true;
 }
@@ -73,7 +75,8 @@ void Turn::review_timeout(FrameId id) {
   const auto close = [&](bool approved) {
     const auto request = parse_json(f.wait->request.view());
     const Value* data = request ? request->find("data") : nullptr;
-    auto answer = Value::object({{"approved", approved}, {"reviewer", Value()}, {"feedback", "no decision before the deadline"}});
+    auto answer =
+        Value::object({{"approved", approved}, {"reviewer", Value()}, {"feedback", "no decision before the deadline"}});
     answer.set("data", data != nullptr ? *data : Value());
     complete(id, history::OutputKind::inline_, k_none, Bytes(to_json(answer)));
   };
@@ -95,7 +98,8 @@ std::optional<Error> Turn::refuse_review(const history::ReviewDecided& decision)
   const Value* reviewers = request->find("reviewers");
   if (reviewers != nullptr && reviewers->is_array() && reviewers->size() > 0) {
     const auto& list = reviewers->items();
-    if (std::none_of(list.begin(), list.end(), [&](const Value& r) { return r.is_string() && r.as_string() == decision.reviewer; }))
+    if (std::none_of(list.begin(), list.end(),
+                     [&](const Value& r) { return r.is_string() && r.as_string() == decision.reviewer; }))
       return Error{ErrorCode::invalid, "'" + decision.reviewer + "' is not among the reviewers " + to_json(*reviewers) +
                                            "; decide as one of them"};
   }
@@ -103,11 +107,11 @@ std::optional<Error> Turn::refuse_review(const history::ReviewDecided& decision)
     const auto detail = parse_json(state_.info->detail.view());
     const Value* by = detail ? detail->find("by") : nullptr;
     if (by != nullptr && by->is_string() && by->as_string() == decision.reviewer)
-      return Error{ErrorCode::invalid, "'" + decision.reviewer + "' started this run and may not approve it (no_self_approval)"};
+      return Error{ErrorCode::invalid,
+                   "'" + decision.reviewer + "' started this run and may not approve it (no_self_approval)"};
   }
   for (const auto& [who, approved] : f->wait->votes)
-    if (who == decision.reviewer)
-      return Error{ErrorCode::conflict, "'" + decision.reviewer + "' has decided already"};
+    if (who == decision.reviewer) return Error{ErrorCode::conflict, "'" + decision.reviewer + "' has decided already"};
   const Value* form = request->find("form");
   if (form == nullptr || !form->is_object() || !decision.approved) return std::nullopt;
   Value data;  // what the approval stands for: as given, as edited before, or as proposed

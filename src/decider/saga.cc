@@ -75,7 +75,8 @@ void Turn::advance_compensation(FrameId id) {
       return;
     }
     const FrameId undo = next_frame();
-    emit(history::ActivityScheduled{undo, plan_.nodes[entry.node].compensation, id, i, Role::compensation, entry.args, ""});
+    emit(history::ActivityScheduled{undo, plan_.nodes[entry.node].compensation, id, i, Role::compensation, entry.args,
+                                    ""});
     dispatch(undo);
     return;
   }

@@ -36,16 +36,16 @@ using history::StepStatus;
 struct Slot {
   StepStatus status = StepStatus::none;
   history::OutputKind kind = history::OutputKind::none;
-  bool carried = false;            // taken over at a retry or restart: the step is not run again
-  NodeId from = k_none;            // OutputKind::node
-  Bytes output;                    // OutputKind::inline_
+  bool carried = false;  // taken over at a retry or restart: the step is not run again
+  NodeId from = k_none;  // OutputKind::node
+  Bytes output;          // OutputKind::inline_
   FaultPtr fault;
-  mutable Value parsed;            // of `output`, kept once somebody looked inside
+  mutable Value parsed;  // of `output`, kept once somebody looked inside
   mutable bool has_parsed = false;
 };
 struct ScopeState {
   plan::ScopeId id = 0;
-  std::uint32_t parent = k_none;   // place in State::scopes
+  std::uint32_t parent = k_none;  // place in State::scopes
   std::vector<Slot> slots;
 };
 
@@ -68,57 +68,68 @@ struct Frame {
   bool live = false;
   Role role = Role::step;
   Phase phase = Phase::running;
-  bool cancel_wanted = false;      // what it ends as once children, finally and compensation are done
-  bool owns_saga = false;          // `saga` is its own scope: root, `saga:`, a branch of a race
-  bool maybe_effect = false;       // an attempt had an unknown outcome
-  bool finalized = false;          // try: its finally body has been entered
-  std::uint8_t lost = 0;           // attempts lost with the process; they don't use up the policy
+  bool cancel_wanted = false;  // what it ends as once children, finally and compensation are done
+  bool owns_saga = false;      // `saga` is its own scope: root, `saga:`, a branch of a race
+  bool maybe_effect = false;   // an attempt had an unknown outcome
+  bool finalized = false;      // try: its finally body has been entered
+  std::uint8_t lost = 0;       // attempts lost with the process; they don't use up the policy
   NodeId node = 0;
   FrameId parent = k_none;
-  std::uint32_t index = 0;         // among the parent's children, or the item's number
-  std::uint32_t scope = 0;         // place in State::scopes where names are looked up and results stored
-  std::uint32_t saga = 0;          // place in State::sagas that records its effects
+  std::uint32_t index = 0;  // among the parent's children, or the item's number
+  std::uint32_t scope = 0;  // place in State::scopes where names are looked up and results stored
+  std::uint32_t saga = 0;   // place in State::sagas that records its effects
   std::uint32_t attempt = 1;
-  std::uint64_t command = 0;       // sequence of the event that made it; activities, reviews, children: the command id
-  std::uint64_t landed = 0;        // sequence of the fact that came for it last: the order in which answers are taken
+  std::uint64_t command = 0;  // sequence of the event that made it; activities, reviews, children: the command id
+  std::uint64_t landed = 0;   // sequence of the fact that came for it last: the order in which answers are taken
   TimeMs started_at = 0;
-  TimeMs due = k_never;            // its timer
-  std::uint64_t timer = 0;         // sequence of the event that set it
+  TimeMs due = k_never;     // its timer
+  std::uint64_t timer = 0;  // sequence of the event that set it
   std::uint32_t live_children = 0;
-  std::uint32_t branch = k_none;   // case, catch or winner taken
-  std::uint32_t cursor = 0;        // next child, item or compensation entry
+  std::uint32_t branch = k_none;  // case, catch or winner taken
+  std::uint32_t cursor = 0;       // next child, item or compensation entry
   std::uint32_t iteration = 0;
   std::uint32_t done_children = 0;
   std::uint32_t first_child = k_none, next_sibling = k_none, previous_sibling = k_none;
-  Bytes args;                      // of an activity; input of a child
-  Bytes key;                       // its own idempotency key, or empty; of a child: its workflow
-  Bytes returned;                  // what came back
-  FaultPtr fault;                  // why it is failing; in a catch: `.error`
-  FaultPtr child_fault;            // of a child that failed and was not handled
+  Bytes args;            // of an activity; input of a child
+  Bytes key;             // its own idempotency key, or empty; of a child: its workflow
+  Bytes returned;        // what came back
+  FaultPtr fault;        // why it is failing; in a catch: `.error`
+  FaultPtr child_fault;  // of a child that failed and was not handled
   // Rare parts, allocated when needed.
-  struct Graph { std::vector<std::uint32_t> waiting; std::vector<std::uint8_t> taken; std::deque<std::uint32_t> ready; };
-  std::unique_ptr<Graph> graph;    // dag, graph
-  struct Items { Value items; std::vector<Bytes> results; };
-  std::unique_ptr<Items> items;    // foreach
-  struct Wait { Bytes request; std::vector<std::pair<std::string, bool>> votes; std::string name, plan_hash; };
-  std::unique_ptr<Wait> wait;      // review: request and votes; listen: signal name; child: run id
+  struct Graph {
+    std::vector<std::uint32_t> waiting;
+    std::vector<std::uint8_t> taken;
+    std::deque<std::uint32_t> ready;
+  };
+  std::unique_ptr<Graph> graph;  // dag, graph
+  struct Items {
+    Value items;
+    std::vector<Bytes> results;
+  };
+  std::unique_ptr<Items> items;  // foreach
+  struct Wait {
+    Bytes request;
+    std::vector<std::pair<std::string, bool>> votes;
+    std::string name, plan_hash;
+  };
+  std::unique_ptr<Wait> wait;  // review: request and votes; listen: signal name; child: run id
 };
 
 struct SagaEntry {
   std::uint32_t saga = 0;
-  NodeId node = 0;                 // whose effect it is
+  NodeId node = 0;  // whose effect it is
   std::uint64_t command = 0;
-  Bytes args;                      // of the compensation
-  FaultPtr fault;                  // arguments could not be evaluated, or the compensation failed
-  std::string child;               // undo a completed child run instead
+  Bytes args;         // of the compensation
+  FaultPtr fault;     // arguments could not be evaluated, or the compensation failed
+  std::string child;  // undo a completed child run instead
   bool unknown_outcome = false;
-  bool done = false;               // undone, or tried
+  bool done = false;  // undone, or tried
 };
 struct SagaScope {
-  std::uint32_t parent = k_none;   // place in State::sagas
-  std::uint32_t first_entry = 0;   // length of the log when it was opened
-  std::uint32_t floor = 0;         // entries before it are past a pivot
-  bool closed = false;             // ended well: its entries belong to the parent
+  std::uint32_t parent = k_none;  // place in State::sagas
+  std::uint32_t first_entry = 0;  // length of the log when it was opened
+  std::uint32_t floor = 0;        // entries before it are past a pivot
+  bool closed = false;            // ended well: its entries belong to the parent
 };
 
 struct State {
@@ -127,16 +138,16 @@ struct State {
   RunStatus status = RunStatus::pending;
   bool paused = false;
   bool cancel_requested = false;
-  bool cut = false;                // the last decision was cut: there is more to do at once
-  std::uint64_t last_seq = 0;      // of the last event folded
+  bool cut = false;            // the last decision was cut: there is more to do at once
+  std::uint64_t last_seq = 0;  // of the last event folded
   TimeMs started_at = 0, updated_at = 0, closed_at = 0;
   Value context;
   std::map<std::string, Value, std::less<>> outputs;
-  Bytes output;                    // of the run
+  Bytes output;  // of the run
   FaultPtr fault;
-  std::string compensation;        // "", "running", "complete", "failed", "incomplete" (terminated in the middle)
+  std::string compensation;  // "", "running", "complete", "failed", "incomplete" (terminated in the middle)
 
-  std::deque<Frame> frames;        // a deque: references stay good while frames are added
+  std::deque<Frame> frames;  // a deque: references stay good while frames are added
   std::vector<FrameId> free_frames;
   std::vector<std::unique_ptr<ScopeState>> scopes;
   std::vector<std::uint32_t> free_scopes;
@@ -144,14 +155,15 @@ struct State {
   std::vector<SagaEntry> saga_log;
   std::map<std::string, std::deque<Bytes>, std::less<>> signals;
   std::size_t signals_buffered = 0;
-  std::deque<std::string> signal_keys;            // recent ones, for dedupe; bounded
+  std::deque<std::string> signal_keys;                       // recent ones, for dedupe; bounded
   std::deque<std::pair<std::string, Bytes>> update_answers;  // recent ones by id; bounded
-  std::map<std::string, std::set<std::pair<std::uint64_t, FrameId>>, std::less<>> listeners;  // by signal, (command, frame)
-  std::set<std::pair<TimeMs, FrameId>> timers;    // index of Frame::due
-  std::deque<FrameId> queued;                     // waiting for the run's limit
-  std::uint32_t in_flight = 0;                    // activity attempts out
-  std::uint32_t children_out = 0;                 // child runs waited for
-  mutable Value parsed_input;                     // of info->input, once somebody looked inside
+  std::map<std::string, std::set<std::pair<std::uint64_t, FrameId>>, std::less<>>
+      listeners;                                // by signal, (command, frame)
+  std::set<std::pair<TimeMs, FrameId>> timers;  // index of Frame::due
+  std::deque<FrameId> queued;                   // waiting for the run's limit
+  std::uint32_t in_flight = 0;                  // activity attempts out
+  std::uint32_t children_out = 0;               // child runs waited for
+  mutable Value parsed_input;                   // of info->input, once somebody looked inside
   mutable bool has_parsed_input = false;
 };
 

@@ -116,7 +116,9 @@ void put_frame(Writer& w, const Frame& f) {
   w.u8(static_cast<std::uint8_t>((f.cancel_wanted ? 1 : 0) | (f.owns_saga ? 2 : 0) | (f.maybe_effect ? 4 : 0) |
                                  (f.graph ? 8 : 0) | (f.items ? 16 : 0) | (f.wait ? 32 : 0) | (f.finalized ? 64 : 0)));
   w.u8(f.lost);
-  for (const auto id : {f.node, f.parent, f.index, f.scope, f.saga, f.branch, f.first_child, f.next_sibling, f.previous_sibling}) put_id(w, id);
+  for (const auto id :
+       {f.node, f.parent, f.index, f.scope, f.saga, f.branch, f.first_child, f.next_sibling, f.previous_sibling})
+    put_id(w, id);
   for (const auto n : {f.attempt, f.live_children, f.cursor, f.iteration, f.done_children}) w.varint(n);
   w.varint(f.command);
   w.varint(f.landed);
@@ -157,7 +159,9 @@ Frame get_frame(Reader& r, const plan::Plan& plan) {
   f.maybe_effect = (flags & 4) != 0;
   f.finalized = (flags & 64) != 0;
   f.lost = r.u8();
-  for (auto* id : {&f.node, &f.parent, &f.index, &f.scope, &f.saga, &f.branch, &f.first_child, &f.next_sibling, &f.previous_sibling}) *id = get_id(r);
+  for (auto* id : {&f.node, &f.parent, &f.index, &f.scope, &f.saga, &f.branch, &f.first_child, &f.next_sibling,
+                   &f.previous_sibling})
+    *id = get_id(r);
   if (f.node >= plan.nodes.size()) {
     r.fail_here();
     return Frame{};
@@ -246,7 +250,8 @@ void rebuild(State& state) {
     if (!f.live) continue;
     if (f.due != k_never) state.timers.emplace(f.due, id);
     if (f.phase == Phase::in_flight) ++state.in_flight;
-    if (f.wait && !f.wait->name.empty() && f.phase == Phase::waiting) state.listeners[f.wait->name].emplace(f.command, id);
+    if (f.wait && !f.wait->name.empty() && f.phase == Phase::waiting)
+      state.listeners[f.wait->name].emplace(f.command, id);
     if (waits_for_child(state, f)) ++state.children_out;
   }
 }

@@ -40,7 +40,8 @@ bool scopes_fit(const State& state) {
 // A result that is another step's is that of a body of the step, so that results are trees.
 bool results_fit(const State& state) {
   const auto aliased = [](const auto& scope) {
-    return scope && std::any_of(scope->slots.begin(), scope->slots.end(), [](const Slot& s) { return s.kind == history::OutputKind::node; });
+    return scope && std::any_of(scope->slots.begin(), scope->slots.end(),
+                                [](const Slot& s) { return s.kind == history::OutputKind::node; });
   };
   if (std::none_of(state.scopes.begin(), state.scopes.end(), aliased)) return true;
   std::vector<std::vector<NodeId>> owners(state.plan->scopes.size());
@@ -49,7 +50,9 @@ bool results_fit(const State& state) {
   for (const auto& scope : state.scopes) {
     if (!scope) continue;
     for (std::size_t i = 0; i < scope->slots.size(); ++i)
-      if (scope->slots[i].kind == history::OutputKind::node && !is_body_of(*state.plan, owners[scope->id][i], scope->slots[i].from)) return false;
+      if (scope->slots[i].kind == history::OutputKind::node &&
+          !is_body_of(*state.plan, owners[scope->id][i], scope->slots[i].from))
+        return false;
   }
   return true;
 }
@@ -106,7 +109,9 @@ bool frame_fits(const State& state, FrameId id) {
 // Every live frame hangs on the root by exactly one chain of siblings, whose length its parent knows.
 bool tree_fits(const State& state, std::size_t live) {
   if (live == 0) return true;
-  if (live_frame(state, 0) == nullptr || state.frames[0].next_sibling != k_none || state.frames[0].previous_sibling != k_none) return false;
+  if (live_frame(state, 0) == nullptr || state.frames[0].next_sibling != k_none ||
+      state.frames[0].previous_sibling != k_none)
+    return false;
   std::vector<FrameId> work{0};
   std::size_t seen = 0;
   while (!work.empty()) {
@@ -117,7 +122,8 @@ bool tree_fits(const State& state, std::size_t live) {
     FrameId before = k_none;
     for (FrameId c = state.frames[id].first_child; c != k_none; before = c, c = state.frames[c].next_sibling) {
       const Frame* child = live_frame(state, c);
-      if (child == nullptr || child->parent != id || child->previous_sibling != before || ++children > live) return false;
+      if (child == nullptr || child->parent != id || child->previous_sibling != before || ++children > live)
+        return false;
       work.push_back(c);
     }
     if (children != state.frames[id].live_children) return false;
@@ -146,7 +152,8 @@ bool holds_together(const State& state) {
   if (open != (live > 0)) return false;
   if (state.info && (!state.context.is_object() || state.scopes.empty() || !state.scopes[0])) return false;
   if (!scopes_fit(state) || !results_fit(state) || !saga_fits(state)) return false;
-  if (!lists_the_empty(state.free_frames, state.frames.size(), [&](std::uint32_t i) { return !state.frames[i].live; })) return false;
+  if (!lists_the_empty(state.free_frames, state.frames.size(), [&](std::uint32_t i) { return !state.frames[i].live; }))
+    return false;
   for (FrameId id = 0; id < state.frames.size(); ++id)
     if (state.frames[id].live && !frame_fits(state, id)) return false;
   return tree_fits(state, live) && queue_fits(state);

@@ -17,7 +17,8 @@ DurationMs block_timeout(const plan::Node& node) {
     case plan::Kind::listen:
     case plan::Kind::review: return 0;
     default:
-      return node.timeouts.start_to_close_ms != 0 ? node.timeouts.start_to_close_ms : node.timeouts.schedule_to_close_ms;
+      return node.timeouts.start_to_close_ms != 0 ? node.timeouts.start_to_close_ms
+                                                  : node.timeouts.schedule_to_close_ms;
   }
 }
 
@@ -38,7 +39,8 @@ policy::RetryPolicy retry_policy(const plan::Retry& r) {
 std::optional<DurationMs> delay_before(const plan::Retry& retry, std::uint32_t attempt, const history::Fault& fault,
                                        std::uint64_t seed) {
   constexpr DurationMs k_longest = DurationMs{100} * 365 * 24 * 3600 * 1000;  // whatever a server asks for
-  auto delay = policy::next_delay(retry_policy(retry), attempt, {fault.type, to_policy(fault.fault_class), fault.retry_after_ms}, seed);
+  auto delay = policy::next_delay(retry_policy(retry), attempt,
+                                  {fault.type, to_policy(fault.fault_class), fault.retry_after_ms}, seed);
   if (delay) *delay = std::clamp<DurationMs>(*delay, 0, k_longest);
   return delay;
 }
@@ -175,7 +177,8 @@ void Turn::fail(FrameId id, FaultPtr why) {
 bool Turn::owes_finally(const Frame& f) const {
   const plan::Node& n = plan_.nodes[f.node];
   const bool replaced = f.branch == k_branch_fallback || f.branch == k_branch_breaker;
-  return n.kind == plan::Kind::attempt && n.finally != k_none && !f.finalized && !replaced && !is_foreach_head(state_, f);
+  return n.kind == plan::Kind::attempt && n.finally != k_none && !f.finalized && !replaced &&
+         !is_foreach_head(state_, f);
 }
 
 void Turn::stopped(FrameId id, FaultPtr why) {
@@ -304,7 +307,8 @@ void Turn::settle_cancel(FrameId id) {
     return;
   }
   if (f.parent == k_none) {
-    end_run(RunStatus::cancelled, f.fault && f.fault->type == "cancelled" ? f.fault : fault(id, "cancelled", "the run was cancelled"));
+    end_run(RunStatus::cancelled,
+            f.fault && f.fault->type == "cancelled" ? f.fault : fault(id, "cancelled", "the run was cancelled"));
     return;
   }
   const FrameId parent = f.parent;

@@ -136,9 +136,7 @@ void Turn::advance(FrameId id) {
       }
       return;
     case Phase::catching:
-    case Phase::finalizing:
-      advance_try(id);
-      return;
+    case Phase::finalizing: advance_try(id); return;
     case Phase::cancelling:
       if (f.live_children == 0) settle_cancel(id);
       return;
@@ -169,7 +167,9 @@ void Turn::on_timer(FrameId id) {
     switch (node(id).kind) {
       case plan::Kind::wait: complete(id, history::OutputKind::none); return;
       case plan::Kind::listen:
-        if (!advance_listen(id)) fail(id, timeout(id, "timeout.listen", "no signal '" + (f.wait ? f.wait->name : std::string()) + "' arrived in time"));
+        if (!advance_listen(id))
+          fail(id, timeout(id, "timeout.listen",
+                           "no signal '" + (f.wait ? f.wait->name : std::string()) + "' arrived in time"));
         return;
       case plan::Kind::review:
         if (!advance_review(id)) review_timeout(id);

@@ -25,9 +25,13 @@ class Turn {
  private:
   // turn.cc
   void emit(history::Event event);
-  void wake(FrameId id) { if (id != k_none) awake_.push_back(id); }
+  void wake(FrameId id) {
+    if (id != k_none) awake_.push_back(id);
+  }
   // Before anything else: a child's end reaches its parent before the next fact's frame is looked at.
-  void wake_parent(FrameId id) { if (id != k_none && (soon_.empty() || soon_.back() != id)) soon_.push_back(id); }
+  void wake_parent(FrameId id) {
+    if (id != k_none && (soon_.empty() || soon_.back() != id)) soon_.push_back(id);
+  }
   void wake_all();
   void advance(FrameId id);
   void serve_queue();
@@ -35,7 +39,11 @@ class Turn {
   FrameId next_frame() const;
   Frame& frame(FrameId id) { return state_.frames[id]; }
   const plan::Node& node(FrameId id) const { return plan_.nodes[state_.frames[id].node]; }
-  Surroundings around(FrameId id) const { Surroundings s; s.frame = id; return s; }
+  Surroundings around(FrameId id) const {
+    Surroundings s;
+    s.frame = id;
+    return s;
+  }
   FaultPtr fault(FrameId id, std::string type, std::string title) const;
   FaultPtr timeout(FrameId id, std::string type, std::string title) const;
   bool closed() const { return history::is_closed(state_.status); }
@@ -66,27 +74,27 @@ class Turn {
   void attempt_failed(FrameId id);
 
   // one file a family of constructs
-  void advance_block(FrameId id);        // block.cc: sequential, parallel
-  void advance_graph(FrameId id);        // graph.cc: dag, graph
-  void advance_race(FrameId id);         // race.cc
-  void begin_foreach(FrameId id);        // foreach.cc
+  void advance_block(FrameId id);  // block.cc: sequential, parallel
+  void advance_graph(FrameId id);  // graph.cc: dag, graph
+  void advance_race(FrameId id);   // race.cc
+  void begin_foreach(FrameId id);  // foreach.cc
   void advance_foreach(FrameId id);
-  void advance_branch(FrameId id);       // conditional.cc: conditional, switch
-  void advance_loop(FrameId id);         // loop.cc
-  void advance_try(FrameId id);          // try.cc
+  void advance_branch(FrameId id);  // conditional.cc: conditional, switch
+  void advance_loop(FrameId id);    // loop.cc
+  void advance_try(FrameId id);     // try.cc
   void end_try(FrameId id, FaultPtr fault);
-  void begin_wait(FrameId id);           // wait.cc
-  void begin_listen(FrameId id);         // listen.cc
+  void begin_wait(FrameId id);    // wait.cc
+  void begin_listen(FrameId id);  // listen.cc
   bool advance_listen(FrameId id);
-  void begin_review(FrameId id);         // review.cc
+  void begin_review(FrameId id);  // review.cc
   void open_review(FrameId id, bool escalated);
   bool advance_review(FrameId id);
   void review_timeout(FrameId id);
-  void begin_subflow(FrameId id);        // subflow.cc: subflow, and the second half of map
+  void begin_subflow(FrameId id);  // subflow.cc: subflow, and the second half of map
   void start_map_child(FrameId id);
   void start_child(StartChild child);
   void child_returned(FrameId id);
-  void begin_instant(FrameId id);        // instant.cc: set, emit, raise
+  void begin_instant(FrameId id);  // instant.cc: set, emit, raise
   // saga.cc
   void record_effect(FrameId id, bool unknown_outcome);
   void record_child(FrameId id);

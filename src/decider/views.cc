@@ -1,6 +1,7 @@
 // What others see of a state: status, steps, progress, soundness. Nothing here changes it.
-#include <algorithm>
 #include <fmt/format.h>
+
+#include <algorithm>
 #include <unordered_map>
 
 #include "decider/decider.h"
@@ -91,7 +92,8 @@ struct Lister {
       s.fault = slot->fault;
     }
     FrameId id = k_none;
-    if (const auto at = by_parent_and_node.find(key(parent, n.id)); parent != k_none && at != by_parent_and_node.end()) {
+    if (const auto at = by_parent_and_node.find(key(parent, n.id));
+        parent != k_none && at != by_parent_and_node.end()) {
       id = at->second;
       describe_frame(s, state.frames[id]);
     }
@@ -105,7 +107,8 @@ struct Lister {
     std::vector<FrameId> items;
     for (FrameId c = state.frames[id].first_child; c != k_none; c = state.frames[c].next_sibling)
       if (state.frames[c].role == Role::item) items.push_back(c);
-    std::sort(items.begin(), items.end(), [&](FrameId a, FrameId b) { return state.frames[a].index < state.frames[b].index; });
+    std::sort(items.begin(), items.end(),
+              [&](FrameId a, FrameId b) { return state.frames[a].index < state.frames[b].index; });
     if (items.size() > max_items) items.resize(max_items);
     for (const FrameId item : items) {
       StepState i;
@@ -135,7 +138,8 @@ std::vector<StepState> steps(const State& state, std::size_t max_items) {
     const Frame& f = state.frames[id];
     if (!f.live || f.role != Role::compensation) continue;
     StepState s;
-    s.path = "undo " + (f.index < state.saga_log.size() ? state.plan->nodes[state.saga_log[f.index].node].name : std::string("?"));
+    s.path = "undo " + (f.index < state.saga_log.size() ? state.plan->nodes[state.saga_log[f.index].node].name
+                                                        : std::string("?"));
     s.node = f.node;
     lister.describe_frame(s, f);
     lister.out.push_back(std::move(s));
@@ -173,24 +177,34 @@ std::vector<std::string> check_state(const State& state) {
     if (f.phase == Phase::queued) ++queued;
     if (waits_for_child(state, f)) ++children;
     if (const char* stuck = settled ? stuck_as(state, f) : nullptr)
-      findings.push_back(fmt::format("step '{}' is {} and nothing will move it on", state.plan->nodes[f.node].name, stuck));
+      findings.push_back(
+          fmt::format("step '{}' is {} and nothing will move it on", state.plan->nodes[f.node].name, stuck));
     if (f.due != k_never) {
       ++timers;
-      if (!state.timers.contains({f.due, id})) findings.push_back(fmt::format("frame {} has a timer that is not indexed", id));
+      if (!state.timers.contains({f.due, id}))
+        findings.push_back(fmt::format("frame {} has a timer that is not indexed", id));
     }
     if (f.parent != k_none && live_frame(state, f.parent) == nullptr)
-      findings.push_back(fmt::format("frame {} has no parent: step '{}' is orphaned", id, state.plan->nodes[f.node].name));
+      findings.push_back(
+          fmt::format("frame {} has no parent: step '{}' is orphaned", id, state.plan->nodes[f.node].name));
     if (f.phase == Phase::backing_off && f.due == k_never && f.timer != k_timer_fired)
-      findings.push_back(fmt::format("step '{}' waits for its next attempt without a timer", state.plan->nodes[f.node].name));
+      findings.push_back(
+          fmt::format("step '{}' waits for its next attempt without a timer", state.plan->nodes[f.node].name));
   }
-  if (queued != state.queued.size()) findings.push_back(fmt::format("{} steps are in the queue, {} wait in it", state.queued.size(), queued));
-  if (timers != state.timers.size()) findings.push_back(fmt::format("{} timers are indexed, {} belong to frames", state.timers.size(), timers));
-  if (in_flight != state.in_flight) findings.push_back(fmt::format("{} attempts are counted in flight, {} are", state.in_flight, in_flight));
-  if (children != state.children_out) findings.push_back(fmt::format("{} child runs are counted, {} are waited for", state.children_out, children));
+  if (queued != state.queued.size())
+    findings.push_back(fmt::format("{} steps are in the queue, {} wait in it", state.queued.size(), queued));
+  if (timers != state.timers.size())
+    findings.push_back(fmt::format("{} timers are indexed, {} belong to frames", state.timers.size(), timers));
+  if (in_flight != state.in_flight)
+    findings.push_back(fmt::format("{} attempts are counted in flight, {} are", state.in_flight, in_flight));
+  if (children != state.children_out)
+    findings.push_back(fmt::format("{} child runs are counted, {} are waited for", state.children_out, children));
   const bool open = state.info && !history::is_closed(state.status);
   if (open && live_frame(state, 0) == nullptr) findings.push_back("the run is open but nothing of it is left to run");
-  if (open && !state.paused && !state.cut && state.in_flight == 0 && state.children_out == 0 && state.queued.empty() && state.timers.empty()) {
-    const bool somebody = std::any_of(state.frames.begin(), state.frames.end(), [](const Frame& f) { return f.live && f.phase == Phase::waiting; });
+  if (open && !state.paused && !state.cut && state.in_flight == 0 && state.children_out == 0 && state.queued.empty() &&
+      state.timers.empty()) {
+    const bool somebody = std::any_of(state.frames.begin(), state.frames.end(),
+                                      [](const Frame& f) { return f.live && f.phase == Phase::waiting; });
     if (!somebody) findings.push_back("the run is open but waits for nothing");
   }
   return findings;

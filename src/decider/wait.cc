@@ -8,7 +8,8 @@ namespace {
 Result<TimeMs> point_in_time(const Value& value) {
   if (value.is_string()) return parse_timestamp(value.as_string());
   if (value.is_integer()) return value.as_int();
-  return fail(ErrorCode::invalid, "needs a timestamp such as 2026-01-02T03:04:05Z; it is " + to_json(value).substr(0, 80));
+  return fail(ErrorCode::invalid,
+              "needs a timestamp such as 2026-01-02T03:04:05Z; it is " + to_json(value).substr(0, 80));
 }
 }  // namespace
 
@@ -31,7 +32,8 @@ void Turn::begin_wait(FrameId id) {
   } else {
     const auto length = value->is_string() ? parse_duration(value->as_string()) : Result<DurationMs>(0);
     if (!length || !value->is_string()) {
-      settle_failure(id, fault(id, "expression", "wait needs a duration such as 10m; it is " + to_json(*value).substr(0, 80)));
+      settle_failure(
+          id, fault(id, "expression", "wait needs a duration such as 10m; it is " + to_json(*value).substr(0, 80)));
       return;
     }
     due = *length > k_never - context_.now ? k_never - 1 : context_.now + *length;

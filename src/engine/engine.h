@@ -22,56 +22,60 @@ namespace perdure::engine {
 struct Progress;
 struct StartRequest {
   std::string tenant = "default";
-  std::string id;                              // empty: made, time-ordered ("run_…")
-  std::shared_ptr<const plan::Plan> plan;      // or a registered workflow:
-  std::string workflow, version;               // version empty: the newest registered
-  Bytes input;                                 // JSON text; empty: null
-  Bytes detail;                                // JSON object: tags, search attributes, who; may be empty
+  std::string id;                          // empty: made, time-ordered ("run_…")
+  std::shared_ptr<const plan::Plan> plan;  // or a registered workflow:
+  std::string workflow, version;           // version empty: the newest registered
+  Bytes input;                             // JSON text; empty: null
+  Bytes detail;                            // JSON object: tags, search attributes, who; may be empty
   // Called once when the run has closed and that is durable, unless the id existed already. Without events; on an
   // engine thread, must not block. Cheaper than watch(), and cannot miss the end.
   std::function<void(const Progress&)> on_closed;
 };
 struct Started {
   RunKey run;
-  bool existed = false;                        // the same id with the same input: the same run
+  bool existed = false;  // the same id with the same input: the same run
 };
 
 struct StepView {
-  std::string id;                              // name within its parent, dotted path in `path`
-  std::string path;                            // "checkout.charge", items as "notify[3]"
+  std::string id;    // name within its parent, dotted path in `path`
+  std::string path;  // "checkout.charge", items as "notify[3]"
   std::string kind;
-  std::string status;                          // StepStatus names, plus "retrying", "queued", "compensating", "waiting"
+  std::string status;  // StepStatus names, plus "retrying", "queued", "compensating", "waiting"
   std::uint32_t attempt = 0;
-  TimeMs started_at = 0, ended_at = 0;         // 0: not yet
-  TimeMs next_at = 0;                          // timer or next attempt
+  TimeMs started_at = 0, ended_at = 0;  // 0: not yet
+  TimeMs next_at = 0;                   // timer or next attempt
   std::optional<history::Fault> error;
   std::string summary;
 };
 struct ReviewView {
   RunKey run;
-  std::string id;                              // its command number as text
+  std::string id;  // its command number as text
   std::string step, workflow;
   TimeMs opened_at = 0, deadline = 0;
-  Value request;                               // reviewers, quorum, data, form
+  Value request;  // reviewers, quorum, data, form
   std::vector<std::string> approvals;
 };
 struct RunView {
   RunKey run;
   std::string workflow, version, plan_hash, status, parent;
   TimeMs started_at = 0, updated_at = 0, closed_at = 0;
-  Value input, output;                         // output once completed
+  Value input, output;  // output once completed
   std::optional<history::Fault> error;
-  std::string compensation;                    // "", "running", "complete", "failed"
-  std::vector<Value> repair;                   // compensations that failed: {step, command, error}
+  std::string compensation;   // "", "running", "complete", "failed"
+  std::vector<Value> repair;  // compensations that failed: {step, command, error}
   Value context;
   std::uint64_t events = 0;
-  double progress = 0;                         // 0..1
+  double progress = 0;  // 0..1
   std::vector<StepView> steps;
   std::vector<ReviewView> reviews;
-  std::vector<std::string> waiting_for;        // in words: "timer of step cool_down until …", "signal paid", …
+  std::vector<std::string> waiting_for;  // in words: "timer of step cool_down until …", "signal paid", …
 };
 
-struct HistoryEntry { std::uint64_t seq = 0; TimeMs at = 0; history::Event event; };
+struct HistoryEntry {
+  std::uint64_t seq = 0;
+  TimeMs at = 0;
+  history::Event event;
+};
 
 struct ListRequest {
   std::string tenant = "default";
@@ -86,10 +90,13 @@ struct RunSummary {
   TimeMs started_at = 0, updated_at = 0, closed_at = 0;
   Value detail;
 };
-struct RunList { std::vector<RunSummary> runs; std::string next_cursor; };
+struct RunList {
+  std::vector<RunSummary> runs;
+  std::string next_cursor;
+};
 
 struct ReviewDecision {
-  std::string review;                          // id, or the step's name, or empty when the run has just one open
+  std::string review;  // id, or the step's name, or empty when the run has just one open
   bool approved = false;
   std::string reviewer, comment;
   std::optional<Value> data;
@@ -97,19 +104,22 @@ struct ReviewDecision {
 
 struct RestartRequest {
   RunKey from;
-  std::string step;                            // top-level step to run again, with all that come after it
-  std::string id;                              // of the new run; empty: made
-  std::shared_ptr<const plan::Plan> plan;      // null: the same plan
+  std::string step;                        // top-level step to run again, with all that come after it
+  std::string id;                          // of the new run; empty: made
+  std::shared_ptr<const plan::Plan> plan;  // null: the same plan
   std::string by;
 };
 
 struct ReplayReport {
   bool matches = false;
   std::uint64_t events = 0, batches = 0;
-  std::vector<std::string> differences;        // first ones, in words
+  std::vector<std::string> differences;  // first ones, in words
 };
 
-struct WorkflowInfo { std::string name, version, plan_hash; TimeMs registered_at = 0; };
+struct WorkflowInfo {
+  std::string name, version, plan_hash;
+  TimeMs registered_at = 0;
+};
 
 // What a watcher sees. `events` are durable. Called on an engine thread; must not block.
 struct Progress {
@@ -119,12 +129,15 @@ struct Progress {
   bool closed = false;
 };
 using Watcher = std::function<void(const Progress&)>;
-class Subscription { public: virtual ~Subscription() = default; };  // ends when destroyed
+class Subscription {
+ public:
+  virtual ~Subscription() = default;
+};  // ends when destroyed
 
 struct DoctorReport {
   bool clean = false;
   std::uint64_t runs = 0, open = 0, timers = 0;
-  std::vector<std::string> findings;           // each: what, which run, what to do
+  std::vector<std::string> findings;  // each: what, which run, what to do
 };
 
 class Engine {
@@ -172,6 +185,5 @@ class Engine {
   // Stops taking work, lets go of what runs (it is resumed at the next start), closes cleanly.
   virtual void shutdown() = 0;
 };
-
 
 }  // namespace perdure::engine

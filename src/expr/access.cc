@@ -32,7 +32,9 @@ bool slice_range(std::size_t size, const Value& from, const Value& to, Range& ra
   return true;
 }
 
-bool is_slice_key(const Value& key) { return key.is_object() && (key.find("start") != nullptr || key.find("end") != nullptr); }
+bool is_slice_key(const Value& key) {
+  return key.is_object() && (key.find("start") != nullptr || key.find("end") != nullptr);
+}
 
 // The position an index names, or -1 when it is outside. As in jq a fraction finds nothing when reading, and is cut off
 // when writing.
@@ -116,9 +118,7 @@ Value get(Evaluator& evaluator, const Node& at, const Value& value, const Value&
     return key.is_null() ? cannot_index(evaluator, at, value, key) : Value();
   }
   if (key.is_object() && (value.is_array() || value.is_string() || value.is_null())) {
-    if (!is_slice_key(key)) {
-      return evaluator.raise(at, "Start and end indices of an array slice must be numbers");
-    }
+    if (!is_slice_key(key)) { return evaluator.raise(at, "Start and end indices of an array slice must be numbers"); }
     const Value* from = key.find("start");
     const Value* to = key.find("end");
     return slice(evaluator, at, value, from == nullptr ? Value() : *from, to == nullptr ? Value() : *to);
@@ -248,9 +248,8 @@ bool delete_keys(Evaluator& evaluator, const Node& at, Value& root, const std::v
     }
     std::vector<Value::Member> kept;
     for (const auto& member : root.members()) {
-      const auto named = std::lower_bound(keys.begin(), keys.end(), member.first, [](const Value* a, const Value& b) {
-        return Value::compare(*a, b) < 0;
-      });
+      const auto named = std::lower_bound(keys.begin(), keys.end(), member.first,
+                                          [](const Value* a, const Value& b) { return Value::compare(*a, b) < 0; });
       if (named == keys.end() || !(**named == member.first)) kept.push_back(member);
     }
     root = Value::object(std::move(kept));
@@ -263,7 +262,8 @@ bool delete_keys(Evaluator& evaluator, const Node& at, Value& root, const std::v
   std::vector<bool> gone(root.size(), false);
   for (const Value* key : keys) {
     if (key->is_number()) {
-      if (const std::ptrdiff_t i = position(*key, root.size(), Use::write); i >= 0) gone[static_cast<std::size_t>(i)] = true;
+      if (const std::ptrdiff_t i = position(*key, root.size(), Use::write); i >= 0)
+        gone[static_cast<std::size_t>(i)] = true;
     } else if (key->is_object()) {
       const Value* from = key->find("start");
       const Value* to = key->find("end");

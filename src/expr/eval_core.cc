@@ -99,9 +99,8 @@ bool Evaluator::bind(const Node& at, const Value& value, const Env* env, const b
   if (patterns.alternatives.size() == 1) return match(patterns.alternatives.front(), at, value, env, with);
   for (std::size_t i = 0; i < patterns.alternatives.size(); ++i) {
     const bool last = i + 1 == patterns.alternatives.size();
-    const bool more = match(patterns.alternatives[i], at, value, env, [&](const Env* matched) {
-      return bind_union(patterns.sources[i], 0, matched, env, with);
-    });
+    const bool more = match(patterns.alternatives[i], at, value, env,
+                            [&](const Env* matched) { return bind_union(patterns.sources[i], 0, matched, env, with); });
     if (more) return true;
     Value ignored;
     if (last || downstream || !catch_error(ignored)) return false;
@@ -138,9 +137,8 @@ bool Evaluator::match_parts(const Pattern& pattern, std::size_t from, const Node
   --frames_left_;
   const Pattern::Part& part = pattern.parts[from];
   const auto with_member = [&](const Value& member, const Env* inner) {
-    return match(*part.pattern, at, member, inner, [&](const Env* bound) {
-      return match_parts(pattern, from + 1, at, value, bound, with);
-    });
+    return match(*part.pattern, at, member, inner,
+                 [&](const Env* bound) { return match_parts(pattern, from + 1, at, value, bound, with); });
   };
   const auto with_key = [&](const Value& key) {
     if (pattern.shape == Pattern::Shape::object && !key.is_string()) {

@@ -78,10 +78,8 @@ const Value* Evaluator::one_ref(const Node& node, const Value& input, const Env*
 
 Value Evaluator::one(const Node& node, const Value& input, const Env* env) {
   switch (node.kind) {
-    case Kind::identity:
-      return step(node) ? input : Value();
-    case Kind::literal:
-      return step(node) ? node.literal : Value();
+    case Kind::identity: return step(node) ? input : Value();
+    case Kind::literal: return step(node) ? node.literal : Value();
     case Kind::variable:
     case Kind::global:
     case Kind::field:

@@ -244,9 +244,8 @@ bool Evaluator::paths_recurse(const Node& node, const PathItem& input, const Env
   if (!step(node) || !emit(input)) return false;
   return run_paths(*node.list[0], input, env, [&](const PathItem& item) {
     if (node.list.size() == 1) return paths_recurse(node, item, env, emit);
-    return run(*node.list[1], item.value, env, [&](Value&& condition) {
-      return !condition.truthy() || paths_recurse(node, item, env, emit);
-    });
+    return run(*node.list[1], item.value, env,
+               [&](Value&& condition) { return !condition.truthy() || paths_recurse(node, item, env, emit); });
   });
 }
 
@@ -256,8 +255,7 @@ bool Evaluator::paths_special(const Node& node, const PathItem& input, const Env
     case Special::empty: return true;
     case Special::error: return run(node, input.value, env, [](Value&&) { return true; });
     case Special::select:
-      return run(*list[0], input.value, env,
-                 [&](Value&& condition) { return !condition.truthy() || emit(input); });
+      return run(*list[0], input.value, env, [&](Value&& condition) { return !condition.truthy() || emit(input); });
     case Special::recurse:
     case Special::repeat:
       return list.empty() ? paths_descend(node, input, emit) : paths_recurse(node, input, env, emit);

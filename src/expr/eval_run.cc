@@ -25,8 +25,7 @@ bool Evaluator::run(const Node& node, const Value& input, const Env* env, Emit e
     case Kind::field:
     case Kind::index:
     case Kind::slice: return run_access(node, input, env, emit);
-    case Kind::iterate:
-      return run_iterate(node, input, env, [&](const Value& item) { return emit(Value(item)); });
+    case Kind::iterate: return run_iterate(node, input, env, [&](const Value& item) { return emit(Value(item)); });
     case Kind::descend: return run_descend(node, input, emit);
     case Kind::pipe: return run_pipe(node, 0, input, env, emit);
     case Kind::comma:
@@ -53,9 +52,8 @@ bool Evaluator::run(const Node& node, const Value& input, const Env* env, Emit e
     case Kind::string: return run_string(node, node.list.size(), {}, input, env, emit);
     case Kind::bind: return run_bind(node, input, env, emit);
     case Kind::reduce:
-      return run(*node.b, input, env, [&](Value&& state) {
-        return fold(node, state, input, env) && emit(std::move(state));
-      });
+      return run(*node.b, input, env,
+                 [&](Value&& state) { return fold(node, state, input, env) && emit(std::move(state)); });
     case Kind::foreach: return run_foreach(node, input, env, emit);
     case Kind::label: return run_label(node, input, env, emit);
     case Kind::leave:
@@ -277,8 +275,7 @@ bool Evaluator::run_label(const Node& node, const Value& input, const Env* env, 
   return true;
 }
 
-bool Evaluator::run_call(const Node& node, const Env* env,
-                         FunctionRef<bool(const Node& body, const Env* env)> with) {
+bool Evaluator::run_call(const Node& node, const Env* env, FunctionRef<bool(const Node& body, const Env* env)> with) {
   if (depth_left_ == 0) return exceed(node, EvalError::Kind::depth);
   const Env* inner = up(env, node.number);
   constexpr std::size_t k_few = 3;

@@ -39,8 +39,8 @@ bool Evaluator::collect_paths(const Node& paths, const Value& root, const Env* e
   });
 }
 
-bool Evaluator::update_each(const Node& node, Value& root, const PathList& paths,
-                            const Env* env, FunctionRef<bool(Value& member)> change) {
+bool Evaluator::update_each(const Node& node, Value& root, const PathList& paths, const Env* env,
+                            FunctionRef<bool(Value& member)> change) {
   std::vector<Value> removed;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const auto path = paths.path(i);

@@ -216,8 +216,8 @@ class ArrayBuilder {
  public:
   ArrayBuilder(Evaluator& evaluator, const Node& at) : evaluator_(evaluator), at_(at) {}
   bool add(Value&& item) {
-    if (items_.size() == items_.capacity() &&
-        !evaluator_.allow_bytes(at_, (items_.size() * 2 + 4) * sizeof(Value))) return false;
+    if (items_.size() == items_.capacity() && !evaluator_.allow_bytes(at_, (items_.size() * 2 + 4) * sizeof(Value)))
+      return false;
     items_.push_back(std::move(item));
     return true;
   }

@@ -35,9 +35,9 @@ struct EvalError {
 };
 
 struct Limits {
-  std::uint64_t fuel = k_expr_fuel_max;                 // steps of the evaluator; work on large values costs more
-  std::size_t memory_bytes = k_expr_memory_bytes_max;   // beyond what the input itself takes
-  std::size_t depth = k_expr_depth_max;                 // calls of functions within one another
+  std::uint64_t fuel = k_expr_fuel_max;                // steps of the evaluator; work on large values costs more
+  std::size_t memory_bytes = k_expr_memory_bytes_max;  // beyond what the input itself takes
+  std::size_t depth = k_expr_depth_max;                // calls of functions within one another
 };
 
 // What the program reads of its initial input `.`: all of it, or what is below these keys (at most three each, none a

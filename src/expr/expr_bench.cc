@@ -9,7 +9,8 @@
 namespace perdure::expr {
 namespace {
 
-constexpr std::string_view k_document = R"({"a":{"b":41,"c":"text","d":[1,2,3]},"b":7,"items":[)"
+constexpr std::string_view k_document =
+    R"({"a":{"b":41,"c":"text","d":[1,2,3]},"b":7,"items":[)"
     R"({"id":"item-1","name":"first thing","price":12.5,"tags":["red","new"]},)"
     R"({"id":"item-2","name":"second thing","price":3.25,"tags":["blue"]},)"
     R"({"id":"item-3","name":"third thing","price":99.99,"tags":[]},)"

@@ -129,8 +129,7 @@ TEST(Expr, CompileErrorsSayWhereAndWhatInstead) {
        "inside ${ } the expression is plain jq; write ${ expression } once, never ${{ }}"},
       {"1 ++ 2", 3, "unexpected '+', expected an expression", ""},
       {".a == 1 == 2", 8, "'==' can't follow another operator of its kind", "use parentheses"},
-      {".a && .b", 3, "unexpected '&', expected the end of the expression",
-       "write `and`, `or`, `not` (as `x | not`)"},
+      {".a && .b", 3, "unexpected '&', expected the end of the expression", "write `and`, `or`, `not` (as `x | not`)"},
       {"'a'", 0, "unexpected ''', expected an expression", "strings are in double quotes"},
       {"\"abc", 4, "the string is not closed", ""},
       {"\"a\\qb\"", 2, "unknown escape in a string", ""},
@@ -216,7 +215,8 @@ TEST(Expr, RootUse) {
 
 // What the analysis leaves out may not change the result.
 TEST(Expr, RootUseIsEnough) {
-  const Value document = parse_json(R"({"input":{"a":1,"b":[2,3]},"steps":{"s":{"output":{"n":4}}},"context":{"c":5}})").value();
+  const Value document =
+      parse_json(R"({"input":{"a":1,"b":[2,3]},"steps":{"s":{"output":{"n":4}}},"context":{"c":5}})").value();
   for (const char* source : {".input.a + .steps.s.output.n", ".input.b | add", ". as $r | 1 | [$r.context.c]",
                              "{x: .input.a, y: (.context | keys)}", ".steps[\"s\"].output.n // .input",
                              "def f(g): [g]; .input.b | f(.[])", "[.input.b[] as $x | $x * 2]"}) {
@@ -227,7 +227,8 @@ TEST(Expr, RootUseIsEnough) {
       std::string get = "getpath([";
       std::string keys;
       for (const auto& key : path) keys += (keys.empty() ? "\"" : ",\"") + key + "\"";
-      const auto copy = Program::compile("setpath([" + keys + "]; $from | getpath([" + keys + "]))", {{"from"}}).value();
+      const auto copy =
+          Program::compile("setpath([" + keys + "]; $from | getpath([" + keys + "]))", {{"from"}}).value();
       part = copy->evaluate(part, std::span(&document, 1)).value();
     }
     EXPECT_EQ(to_json(program->evaluate(part).value()), to_json(program->evaluate(document).value())) << source;

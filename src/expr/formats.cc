@@ -17,15 +17,12 @@ void append_base64(std::string_view text, std::string& out) {
   for (std::size_t i = 0; i < text.size(); i += 3) {
     std::uint32_t bits = 0;
     const std::size_t n = std::min<std::size_t>(3, text.size() - i);
-    for (std::size_t j = 0; j < 3; ++j) {
-      bits = (bits << 8) | (j < n ? static_cast<unsigned char>(text[i + j]) : 0U);
-    }
+    for (std::size_t j = 0; j < 3; ++j) { bits = (bits << 8) | (j < n ? static_cast<unsigned char>(text[i + j]) : 0U); }
     for (std::size_t j = 0; j < 4; ++j) out.push_back(j <= n ? k_base64[(bits >> (18 - 6 * j)) & 63] : '=');
   }
 }
 
-bool append_decoded(Evaluator& evaluator, const Node& at, const Value& value, std::string_view text,
-                    std::string& out) {
+bool append_decoded(Evaluator& evaluator, const Node& at, const Value& value, std::string_view text, std::string& out) {
   std::string bytes;
   std::uint32_t bits = 0;
   int held = 0;

@@ -54,8 +54,8 @@ Value has(Evaluator& evaluator, const Node& at, const Value& input, const Value*
     return Value(i >= 0 && i < static_cast<double>(input.size()));
   }
   if (input.is_null()) return Value(false);
-  return evaluator.raise(at, "Cannot check whether " + std::string(type_name(input)) + " has a " +
-                                 std::string(type_name(key)) + " key");
+  return evaluator.raise(
+      at, "Cannot check whether " + std::string(type_name(input)) + " has a " + std::string(type_name(key)) + " key");
 }
 Value in(Evaluator& evaluator, const Node& at, const Value& input, const Value* arguments) {
   return has(evaluator, at, arguments[0], &input);
@@ -141,9 +141,7 @@ bool flatten_into(Evaluator& evaluator, const Node& at, const Value& input, doub
 Value flatten_to(Evaluator& evaluator, const Node& at, const Value& input, const Value* arguments) {
   const Value& depth = arguments[0];
   if (Value::compare(depth, Value(0)) < 0) return evaluator.raise(at, "flatten depth must not be negative");
-  if (!input.is_array() && !input.is_object()) {
-    return evaluator.raise(at, "Cannot iterate over " + describe(input));
-  }
+  if (!input.is_array() && !input.is_object()) { return evaluator.raise(at, "Cannot iterate over " + describe(input)); }
   const auto is_array = [](const Value& item) { return item.is_array(); };
   if (!depth.is_number() && input.is_array() && std::any_of(input.items().begin(), input.items().end(), is_array)) {
     return evaluator.raise(at, "flatten depth must be a number, not " + describe(depth));
@@ -192,11 +190,12 @@ Value transpose(Evaluator& evaluator, const Node& at, const Value& input, const 
   if (!input.is_array()) return evaluator.raise(at, "Cannot transpose " + describe(input));
   std::size_t width = 0;
   for (const Value& row : input.items()) {
-    if (!row.is_array() && !row.is_null()) return evaluator.raise(at, "Cannot transpose a row that is " + describe(row));
+    if (!row.is_array() && !row.is_null())
+      return evaluator.raise(at, "Cannot transpose a row that is " + describe(row));
     width = std::max(width, row.size());
   }
-  if (!evaluator.charge(at, width * input.size()) ||
-      !evaluator.allow_bytes(at, width * input.size() * sizeof(Value))) return {};
+  if (!evaluator.charge(at, width * input.size()) || !evaluator.allow_bytes(at, width * input.size() * sizeof(Value)))
+    return {};
   std::vector<Value> columns;
   for (std::size_t i = 0; i < width; ++i) {
     std::vector<Value> column;
@@ -396,9 +395,7 @@ Value to_entries(Evaluator& evaluator, const Node& at, const Value& input, const
 }
 
 Value from_entries(Evaluator& evaluator, const Node& at, const Value& input, const Value*) {
-  if (!input.is_array() && !input.is_object()) {
-    return evaluator.raise(at, "Cannot iterate over " + describe(input));
-  }
+  if (!input.is_array() && !input.is_object()) { return evaluator.raise(at, "Cannot iterate over " + describe(input)); }
   if (!evaluator.charge(at, input.size())) return {};
   std::vector<Value::Member> members;
   for (std::size_t i = 0; i < input.size(); ++i) {

@@ -13,8 +13,9 @@ namespace {
 constexpr double k_seconds_max = 6e10;  // beyond the year 3000 by far; keeps years within four or five digits
 constexpr std::array<std::string_view, 7> k_days = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                                     "Thursday", "Friday", "Saturday"};
-constexpr std::array<std::string_view, 12> k_months = {"January", "February", "March",     "April",   "May",      "June",
-                                                       "July",    "August",   "September", "October", "November", "December"};
+constexpr std::array<std::string_view, 12> k_months = {"January",   "February", "March",    "April",
+                                                       "May",       "June",     "July",     "August",
+                                                       "September", "October",  "November", "December"};
 
 struct Broken {
   int year = 1900;
@@ -31,8 +32,8 @@ std::int64_t days_before(int year, int month, int day) {
   using namespace std::chrono;
   const int carried = year + (month >= 0 ? month / 12 : -((11 - month) / 12));
   const int in_year = ((month % 12) + 12) % 12;
-  const sys_days first(year_month_day(std::chrono::year(carried), std::chrono::month(static_cast<unsigned>(in_year) + 1),
-                                      std::chrono::day(1)));
+  const sys_days first(year_month_day(std::chrono::year(carried),
+                                      std::chrono::month(static_cast<unsigned>(in_year) + 1), std::chrono::day(1)));
   return first.time_since_epoch().count() + day - 1;
 }
 
@@ -322,14 +323,16 @@ bool TimeReader::one(char c) {
     }
     case 's': {
       std::size_t n = 0;
-      while (n < text_.size() && n < 11 && text_[n] >= '0' && text_[n] <= '9') epoch_ = epoch_ * 10 + (text_[n++] - '0');
+      while (n < text_.size() && n < 11 && text_[n] >= '0' && text_[n] <= '9')
+        epoch_ = epoch_ * 10 + (text_[n++] - '0');
       text_.remove_prefix(n);
       return has_epoch_ = n > 0;
     }
     case 'z': return zone();
     case 'Z':
-      while (!text_.empty() && ((text_.front() >= 'A' && text_.front() <= 'Z') ||
-                                (text_.front() >= 'a' && text_.front() <= 'z'))) text_.remove_prefix(1);
+      while (!text_.empty() &&
+             ((text_.front() >= 'A' && text_.front() <= 'Z') || (text_.front() >= 'a' && text_.front() <= 'z')))
+        text_.remove_prefix(1);
       return true;
     case 'n':
     case 't': skip_blank(); return true;

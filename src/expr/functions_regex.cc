@@ -211,8 +211,8 @@ bool Evaluator::special_substitute(const Node& node, const Value& input, const E
   const auto with = [&](const Value& pattern, const Value& flags) {
     const Regex* regex = prepare(*this, node, input, {pattern, flags});
     std::vector<Match> found;
-    if (regex == nullptr ||
-        !search(*this, node, *regex, input.as_string(), global || regex->global(), found)) return false;
+    if (regex == nullptr || !search(*this, node, *regex, input.as_string(), global || regex->global(), found))
+      return false;
     const std::string_view text = input.as_string();
     // For each match from the last: what stands before it, its groups, what stands behind the last one.
     std::vector<Value> pieces;
@@ -259,8 +259,8 @@ bool Evaluator::substitute_from(const Node& node, std::size_t left, const Value&
   if (!frame.entered) return exceed(node, EvalError::Kind::depth);
   return run(replacement, pieces.items()[2 * left - 1], env, [&](Value&& text) {
     std::string out;
-    if (!put(left - 1, text, out) || !allow_bytes(node, out.size() + tail.size()) ||
-        !charge(node, tail.size() / 64)) return false;
+    if (!put(left - 1, text, out) || !allow_bytes(node, out.size() + tail.size()) || !charge(node, tail.size() / 64))
+      return false;
     out += tail;
     return substitute_from(node, left - 1, pieces, out, input, env, emit);
   });

@@ -68,9 +68,7 @@ Value split(Evaluator& evaluator, const Node& at, const Value& input, const Valu
 
 Value join(Evaluator& evaluator, const Node& at, const Value& input, const Value* arguments) {
   const Value& separator = arguments[0];
-  if (!input.is_array() && !input.is_object()) {
-    return evaluator.raise(at, "Cannot iterate over " + describe(input));
-  }
+  if (!input.is_array() && !input.is_object()) { return evaluator.raise(at, "Cannot iterate over " + describe(input)); }
   std::string out;
   for (std::size_t i = 0; i < input.size(); ++i) {
     const Value& item = input.is_array() ? input.items()[i] : input.members()[i].second;

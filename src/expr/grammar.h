@@ -48,8 +48,9 @@ inline constexpr std::array<BinaryOperator, 23> k_operators = {{
     {"?//", 2, Side::right, Kind::alternative, Operator::alternative},
 }};
 
-inline constexpr std::array<std::string_view, 16> k_keywords = {"def",  "if",  "then",   "elif",    "else",  "end", "as",     "reduce",
-                                                         "foreach", "try", "catch", "label", "import", "include", "and", "or"};
+inline constexpr std::array<std::string_view, 16> k_keywords = {
+    "def",     "if",  "then",  "elif",  "else",   "end",     "as",  "reduce",
+    "foreach", "try", "catch", "label", "import", "include", "and", "or"};
 
 inline bool is_keyword(std::string_view name) {
   return std::find(k_keywords.begin(), k_keywords.end(), name) != k_keywords.end();
@@ -310,8 +311,8 @@ class Grammar {
       } else if (accept("[")) {
         n = bracket(n, offset);
       } else if (accept("?")) {
-        const bool access = n->kind == Kind::field || n->kind == Kind::index || n->kind == Kind::slice ||
-                            n->kind == Kind::iterate;
+        const bool access =
+            n->kind == Kind::field || n->kind == Kind::index || n->kind == Kind::slice || n->kind == Kind::iterate;
         if (access && !n->optional && n == last_access_) {
           n->optional = true;
           n = done(n);
@@ -414,8 +415,8 @@ class Grammar {
   Node* number() {
     std::string text(token_.text);  // jq's numbers are JSON's, but for 1. and .5
     if (text.front() == '.') text.insert(0, "0");
-    if (const std::size_t point = text.find('.'); point != std::string::npos && (point + 1 == text.size() ||
-                                                                                 text[point + 1] < '0' || text[point + 1] > '9')) {
+    if (const std::size_t point = text.find('.');
+        point != std::string::npos && (point + 1 == text.size() || text[point + 1] < '0' || text[point + 1] > '9')) {
       text.insert(point + 1, "0");
     }
     const std::size_t first = std::min(text.find_first_not_of('0'), text.size() - 1);

@@ -167,9 +167,10 @@ std::span<const NativeFunction> program_functions() { return k_programs; }
 
 const NativeFunction* find_native(std::string_view name, std::size_t arity) {
   const auto& all = natives();
-  const auto found = std::lower_bound(all.begin(), all.end(), Key{name, arity}, [](const NativeFunction& f, const Key& k) {
-    return Key{f.name, f.arity} < k;
-  });
+  const auto found =
+      std::lower_bound(all.begin(), all.end(), Key{name, arity}, [](const NativeFunction& f, const Key& k) {
+        return Key{f.name, f.arity} < k;
+      });
   return found != all.end() && found->name == name && found->arity == arity ? &*found : nullptr;
 }
 
@@ -188,7 +189,8 @@ const Function* find_prelude(std::string_view name, std::size_t arity) {
 }
 
 Refusal find_refusal(std::string_view name) {
-  const auto found = std::find_if(k_refused.begin(), k_refused.end(), [name](const RefusedName& r) { return r.name == name; });
+  const auto found =
+      std::find_if(k_refused.begin(), k_refused.end(), [name](const RefusedName& r) { return r.name == name; });
   return found == k_refused.end() ? Refusal{} : found->refusal;
 }
 

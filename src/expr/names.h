@@ -11,7 +11,7 @@ namespace perdure::expr {
 struct NativeFunction {
   std::string_view name;
   unsigned arity = 0;
-  BuiltinFunction builtin = nullptr;         // or
+  BuiltinFunction builtin = nullptr;  // or
   Special special = Special::not_a_function;
   int mode = 0;              // tells apart specials that share their code
   bool each = false;         // the builtin's array is given item by item

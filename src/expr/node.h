@@ -53,16 +53,57 @@ enum class Kind : std::uint8_t {
   special,      // native function of programs: list are its arguments
 };
 
-enum class Operator : std::uint8_t { add, subtract, multiply, divide, modulo, equal, not_equal, less, less_equal, greater,
-                                     greater_equal, assign, modify, alternative };
+enum class Operator : std::uint8_t {
+  add,
+  subtract,
+  multiply,
+  divide,
+  modulo,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  assign,
+  modify,
+  alternative
+};
 
 enum class Format : std::uint8_t { text, json, html, uri, csv, tsv, sh, base64, base64d };
 
 // Native functions that take programs: how often, on what and with which paths they run is theirs to say.
-enum class Special : std::uint8_t { all, any, delete_paths, each_path, empty, error, first, get_path, group_by, is_empty,
-                                    last, limit, map, map_values, max_by, min_by, nth, range, recurse, repeat, select,
-                                    sort_by, substitute, unique_by, until, walk, while_loop, with_entries,
-                                    not_a_function };
+enum class Special : std::uint8_t {
+  all,
+  any,
+  delete_paths,
+  each_path,
+  empty,
+  error,
+  first,
+  get_path,
+  group_by,
+  is_empty,
+  last,
+  limit,
+  map,
+  map_values,
+  max_by,
+  min_by,
+  nth,
+  range,
+  recurse,
+  repeat,
+  select,
+  sort_by,
+  substitute,
+  unique_by,
+  until,
+  walk,
+  while_loop,
+  with_entries,
+  not_a_function
+};
 
 // A native function of values. On failure it has told the evaluator and the result does not matter.
 using BuiltinFunction = Value (*)(Evaluator& evaluator, const Node& node, const Value& input, const Value* arguments);
@@ -70,13 +111,13 @@ using BuiltinFunction = Value (*)(Evaluator& evaluator, const Node& node, const 
 struct Pattern {
   enum class Shape : std::uint8_t { variable, array, object };
   struct Part {
-    Node* key = nullptr;       // of an object pattern; of an array pattern the position counts
-    bool bind_whole = false;   // {$name: pattern}: the member itself is bound as well
+    Node* key = nullptr;      // of an object pattern; of an array pattern the position counts
+    bool bind_whole = false;  // {$name: pattern}: the member itself is bound as well
     std::unique_ptr<Pattern> pattern;
   };
   Shape shape = Shape::variable;
   std::vector<Part> parts;
-  bool plain = true;           // exactly one match: no key is computed
+  bool plain = true;  // exactly one match: no key is computed
 };
 
 // The alternatives of `as p ?// q`. With several, the body sees the variables of all of them, `sources[i][j]` being the

@@ -9,8 +9,8 @@
 namespace perdure::expr {
 namespace {
 
-constexpr std::size_t k_described_bytes = 30;    // of a value in a message
-constexpr std::size_t k_describable = 4096;      // a larger value is only named
+constexpr std::size_t k_described_bytes = 30;  // of a value in a message
+constexpr std::size_t k_describable = 4096;    // a larger value is only named
 
 Value two_values(Evaluator& evaluator, const Node& at, const Value& left, const Value& right, std::string_view what) {
   return evaluator.raise(at, describe(left) + " and " + describe(right) + " cannot be " + std::string(what));
@@ -28,14 +28,16 @@ Value number(const Value& left, const Value& right, Exact exact, Rounded rounded
 
 Value subtract(Evaluator& evaluator, const Node& at, const Value& left, const Value& right) {
   if (left.is_number() && right.is_number()) {
-    return number(left, right, [](auto a, auto b, auto* r) { return __builtin_sub_overflow(a, b, r); },
-                  [](double a, double b) { return a - b; });
+    return number(
+        left, right, [](auto a, auto b, auto* r) { return __builtin_sub_overflow(a, b, r); },
+        [](double a, double b) { return a - b; });
   }
   if (!left.is_array() || !right.is_array()) return two_values(evaluator, at, left, right, "subtracted");
   // Sorted once, so that large lists cost n log n.
   std::vector<Value> removed = right.items();
   if (!evaluator.charge(at, left.size() + right.size()) || !evaluator.charge_reading(at, left) ||
-      !evaluator.charge_reading(at, right)) return {};
+      !evaluator.charge_reading(at, right))
+    return {};
   const auto below = [](const Value& a, const Value& b) { return Value::compare(a, b) < 0; };
   std::sort(removed.begin(), removed.end(), below);
   std::vector<Value> kept;
@@ -49,8 +51,8 @@ Value merge_deep(Evaluator& evaluator, const Node& at, Value left, const Value& 
   if (!evaluator.charge(at, right.size())) return {};
   for (const auto& [key, value] : right.members()) {
     Value old = value.is_object() ? left.take(key.as_string()) : Value();
-    left.set(key.as_string(), old.is_object() && value.is_object() ? merge_deep(evaluator, at, std::move(old), value)
-                                                                   : value);
+    left.set(key.as_string(),
+             old.is_object() && value.is_object() ? merge_deep(evaluator, at, std::move(old), value) : value);
     if (evaluator.stopped()) return {};
   }
   return left;
@@ -60,8 +62,9 @@ Value repeat_text(Evaluator& evaluator, const Node& at, const Value& text, doubl
   if (!(times > 0)) return {};
   const double wanted = std::max(1.0, std::floor(times));
   const double bytes = wanted * static_cast<double>(text.size());
-  if (!evaluator.allow_bytes(at, bytes > 1e18 ? std::numeric_limits<std::size_t>::max() / 2
-                                              : static_cast<std::size_t>(bytes))) return {};
+  if (!evaluator.allow_bytes(
+          at, bytes > 1e18 ? std::numeric_limits<std::size_t>::max() / 2 : static_cast<std::size_t>(bytes)))
+    return {};
   if (text.size() == 0) return text;
   std::string out;
   out.reserve(static_cast<std::size_t>(bytes));
@@ -71,8 +74,9 @@ Value repeat_text(Evaluator& evaluator, const Node& at, const Value& text, doubl
 
 Value multiply(Evaluator& evaluator, const Node& at, Value left, const Value& right) {
   if (left.is_number() && right.is_number()) {
-    return number(left, right, [](auto a, auto b, auto* r) { return __builtin_mul_overflow(a, b, r); },
-                  [](double a, double b) { return a * b; });
+    return number(
+        left, right, [](auto a, auto b, auto* r) { return __builtin_mul_overflow(a, b, r); },
+        [](double a, double b) { return a * b; });
   }
   if (left.is_string() && right.is_number()) return repeat_text(evaluator, at, left, right.as_double());
   if (left.is_number() && right.is_string()) return repeat_text(evaluator, at, right, left.as_double());
@@ -108,7 +112,8 @@ Value divide(Evaluator& evaluator, const Node& at, const Value& left, const Valu
     }
     const double quotient = left.as_double() / right.as_double();
     if (right.is_integer() && right.as_int() == -1 && left.is_integer() &&
-        left.as_int() != std::numeric_limits<std::int64_t>::min()) return -left.as_int();
+        left.as_int() != std::numeric_limits<std::int64_t>::min())
+      return -left.as_int();
     return quotient;
   }
   if (left.is_string() && right.is_string()) {
@@ -179,8 +184,9 @@ std::vector<Value> sorted_keys(const Value& object) {
 
 Value add(Evaluator& evaluator, const Node& at, Value left, const Value& right) {
   if (left.is_number() && right.is_number()) {
-    return number(left, right, [](auto a, auto b, auto* r) { return __builtin_add_overflow(a, b, r); },
-                  [](double a, double b) { return a + b; });
+    return number(
+        left, right, [](auto a, auto b, auto* r) { return __builtin_add_overflow(a, b, r); },
+        [](double a, double b) { return a + b; });
   }
   if (left.is_null()) return right;
   if (right.is_null()) return left;
@@ -241,7 +247,8 @@ Value apply(Evaluator& evaluator, const Node& at, Operator op, Value left, const
     case Operator::alternative: return left.truthy() ? left : right;
     default:
       if (left.type() >= Value::Type::string && left.type() == right.type() &&
-          !evaluator.charge(at, std::min(left.footprint(), right.footprint()) / 64)) return {};
+          !evaluator.charge(at, std::min(left.footprint(), right.footprint()) / 64))
+        return {};
       return compare_with(op, left, right);
   }
 }

@@ -8,8 +8,7 @@
 
 namespace perdure::expr {
 
-tl::expected<std::unique_ptr<Code>, CompileError> parse_program(std::string_view source,
-                                                                const CompileOptions& options);
+tl::expected<std::unique_ptr<Code>, CompileError> parse_program(std::string_view source, const CompileOptions& options);
 // Definitions only, of the prelude: fills `functions` and `nodes`. They may use native functions and those before them.
 tl::expected<std::unique_ptr<Code>, CompileError> parse_prelude(std::string_view source);
 

@@ -23,10 +23,8 @@ tl::expected<Value, EvalError> Program::evaluate(const Value& input, std::span<c
   return std::move(first.value);
 }
 
-tl::expected<std::vector<Value>, EvalError> Program::evaluate_all(const Value& input,
-                                                                  std::span<const Value> variables,
-                                                                  const Limits& limits,
-                                                                  std::size_t max_outputs) const {
+tl::expected<std::vector<Value>, EvalError> Program::evaluate_all(const Value& input, std::span<const Value> variables,
+                                                                  const Limits& limits, std::size_t max_outputs) const {
   Evaluator evaluator(input, variables, code_->variables, limits);
   std::vector<Value> outputs;
   if (max_outputs == 0) return outputs;

@@ -160,15 +160,11 @@ class Follower {
   Known follow_special(const Node& node, const Known& input) {
     switch (node.special) {
       case Special::empty: return {};
-      case Special::select:
-        read(follow(*node.list[0], input));
-        return input;
+      case Special::select: read(follow(*node.list[0], input)); return input;
       case Special::first:
       case Special::last: return follow(*node.list[0], input);
       case Special::limit:
-      case Special::nth:
-        read(follow(*node.list[0], input));
-        return follow(*node.list[1], input);
+      case Special::nth: read(follow(*node.list[0], input)); return follow(*node.list[1], input);
       case Special::error:
         if (node.list.empty()) read(input);
         break;

@@ -127,8 +127,7 @@ bool finds_single(const Node& n) {
     case Kind::negate: return single(n.a);
     case Kind::pipe:
     case Kind::object:
-    case Kind::string:
-      return all_single(n.list);
+    case Kind::string: return all_single(n.list);
     case Kind::builtin: return n.number == 0 && all_single(n.list);
     case Kind::binary:
     case Kind::logic_and:

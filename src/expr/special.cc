@@ -230,9 +230,8 @@ Value Evaluator::special_any_all(const Node& node, const Value& input, const Env
     }
     return run(condition, item, env, [&](Value&& value) { return look(value); });
   };
-  const bool all_seen = node.list.size() == 2
-                            ? run(*node.list[0], input, env, [&](Value&& item) { return test(item); })
-                            : iterate_items(node, input, test);
+  const bool all_seen = node.list.size() == 2 ? run(*node.list[0], input, env, [&](Value&& item) { return test(item); })
+                                              : iterate_items(node, input, test);
   if (!all_seen && stopped()) return {};
   return Value(found == looking_for);
 }
@@ -287,7 +286,8 @@ bool Evaluator::walk_members(const Node& node, const Value& input, const Env* en
             last = std::move(output);
             found = true;
             return true;
-          })) return false;
+          }))
+        return false;
       if (found) members.emplace_back(key, std::move(last));
     }
     walked = Value::object(std::move(members));

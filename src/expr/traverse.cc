@@ -23,11 +23,11 @@ struct Evaluator::Traversal {
   const Node& node;
   const Node* condition = nullptr;  // of while and until
   const Node* next = nullptr;
-  const Node* filter = nullptr;     // of recurse(f; condition)
+  const Node* filter = nullptr;  // of recurse(f; condition)
   Task start = Task::give_and_expand;
   std::vector<Visit> waiting;
-  std::vector<Visit> found;         // by the current visit, in order
-  std::vector<Failure> failures;    // as many as there are fail tasks waiting, the last one the first to be met
+  std::vector<Visit> found;       // by the current visit, in order
+  std::vector<Failure> failures;  // as many as there are fail tasks waiting, the last one the first to be met
 
   explicit Traversal(const Node& node_) : node(node_) {
     const bool loop = node.special == Special::until || node.special == Special::while_loop;

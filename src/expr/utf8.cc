@@ -32,7 +32,10 @@ void append_utf8(std::string& out, std::uint32_t c) {
 std::uint32_t next_code_point(std::string_view text, std::size_t& at) {
   const std::uint8_t first = byte_at(text, at++);
   if (first < 0x80) return first;
-  const std::size_t more = first >= 0xF0 && first <= 0xF4 ? 3 : first >= 0xE0 && first < 0xF0 ? 2 : first >= 0xC2 && first < 0xE0 ? 1 : 0;
+  const std::size_t more = first >= 0xF0 && first <= 0xF4  ? 3
+                           : first >= 0xE0 && first < 0xF0 ? 2
+                           : first >= 0xC2 && first < 0xE0 ? 1
+                                                           : 0;
   if (more == 0 || text.size() - at < more) return k_replacement;
   std::uint32_t c = first & (0x3FU >> more);
   for (std::size_t i = 0; i < more; ++i) {

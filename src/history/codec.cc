@@ -32,15 +32,13 @@ void put(Writer& out, const std::string& value) { out.string(value); }
 void put(Writer& out, const Bytes& value) { out.bytes(value); }
 void put(Writer& out, const RunKey& value) { put_fields(out, value); }
 template <class Enum>
-  requires std::is_enum_v<Enum>
+requires std::is_enum_v<Enum>
 void put(Writer& out, Enum value) { out.u8(static_cast<std::uint8_t>(value)); }
 void put(Writer& out, const FaultPtr& value) {
   out.boolean(value != nullptr);
   if (value) put_fields(out, *value);
 }
-void put(Writer& out, const std::shared_ptr<const StartInfo>& value) {
-  put_fields(out, value ? *value : StartInfo());
-}
+void put(Writer& out, const std::shared_ptr<const StartInfo>& value) { put_fields(out, value ? *value : StartInfo()); }
 void put(Writer& out, const std::vector<Carried>& value) {
   out.varint(value.size());
   for (const Carried& carried : value) put_fields(out, carried);
@@ -77,7 +75,7 @@ void get(Reader& in, std::string& value) { value = in.string(); }
 void get(Reader& in, Bytes& value) { value = in.bytes(); }
 void get(Reader& in, RunKey& value) { get_fields(in, value); }
 template <class Enum>
-  requires std::is_enum_v<Enum>
+requires std::is_enum_v<Enum>
 void get(Reader& in, Enum& value) {
   const std::uint8_t byte = in.u8();
   if (byte > last_of(Enum{})) return in.fail_here();
@@ -109,8 +107,7 @@ void get_fields(Reader& in, T& value) {
 using Decode = void (*)(Reader&, Event&);
 template <std::size_t... I>
 constexpr auto decoders(std::index_sequence<I...>) {
-  return std::array<Decode, sizeof...(I)>{
-      [](Reader& in, Event& event) { get_fields(in, event.emplace<I>()); }...};
+  return std::array<Decode, sizeof...(I)>{[](Reader& in, Event& event) { get_fields(in, event.emplace<I>()); }...};
 }
 constexpr auto k_decoders = decoders(std::make_index_sequence<std::variant_size_v<Event>>{});
 
@@ -144,14 +141,14 @@ Result<Batch> decode_batch(std::string_view bytes) {
     const std::uint8_t type = in.u8();
     if (!in.ok()) break;
     if (type >= k_decoders.size())
-      return fail(ErrorCode::unsupported, "history batch: event " + std::to_string(batch.first_seq + i) +
-                                              " at byte " + std::to_string(in.offset() - 1) + " is of type " +
-                                              std::to_string(type) + ", which this build does not know; use a newer perdure");
+      return fail(ErrorCode::unsupported, "history batch: event " + std::to_string(batch.first_seq + i) + " at byte " +
+                                              std::to_string(in.offset() - 1) + " is of type " + std::to_string(type) +
+                                              ", which this build does not know; use a newer perdure");
     const std::size_t at = in.offset();
     k_decoders[type](in, batch.events.emplace_back());
     if (!in.ok())
-      return fail(ErrorCode::corrupt, "history batch: event " + std::to_string(batch.first_seq + i) +
-                                          " at byte " + std::to_string(at) + " is damaged");
+      return fail(ErrorCode::corrupt, "history batch: event " + std::to_string(batch.first_seq + i) + " at byte " +
+                                          std::to_string(at) + " is damaged");
   }
   PERDURE_TRY_VOID(in.finish("history batch"));
   return batch;

@@ -20,12 +20,12 @@ template <class T>
 struct Fields;
 
 // PERDURE_EVENT(Type, fields...) states the name and the fields of a type.
-#define PERDURE_EVENT(Type, ...)                                \
-  template <>                                                   \
-  struct Fields<Type> {                                         \
-    using Self = Type;                                          \
-    static constexpr std::string_view name = #Type;             \
-    static constexpr auto all = std::tuple(__VA_ARGS__);        \
+#define PERDURE_EVENT(Type, ...)                         \
+  template <>                                            \
+  struct Fields<Type> {                                  \
+    using Self = Type;                                   \
+    static constexpr std::string_view name = #Type;      \
+    static constexpr auto all = std::tuple(__VA_ARGS__); \
   }
 #define PERDURE_FIELD(member) \
   Field { #member, &Self::member }
@@ -66,8 +66,8 @@ PERDURE_EVENT(StepSkipped, PERDURE_FIELD(parent), PERDURE_FIELD(node), PERDURE_F
 PERDURE_EVENT(StepCompleted, PERDURE_FIELD(frame), PERDURE_FIELD(kind), PERDURE_FIELD(from), PERDURE_FIELD(output));
 PERDURE_EVENT(StepFailed, PERDURE_FIELD(frame), PERDURE_FIELD(fault), PERDURE_FIELD(handled));
 PERDURE_EVENT(StepCancelled, PERDURE_FIELD(frame));
-PERDURE_EVENT(ActivityScheduled, PERDURE_FIELD(frame), PERDURE_FIELD(node), PERDURE_FIELD(parent),
-              PERDURE_FIELD(index), PERDURE_FIELD(role), PERDURE_FIELD(args), PERDURE_FIELD(key));
+PERDURE_EVENT(ActivityScheduled, PERDURE_FIELD(frame), PERDURE_FIELD(node), PERDURE_FIELD(parent), PERDURE_FIELD(index),
+              PERDURE_FIELD(role), PERDURE_FIELD(args), PERDURE_FIELD(key));
 PERDURE_EVENT(ActivityRetryScheduled, PERDURE_FIELD(frame), PERDURE_FIELD(attempt), PERDURE_FIELD(at));
 PERDURE_EVENT(ActivityAttemptStarted, PERDURE_FIELD(frame), PERDURE_FIELD(attempt));
 PERDURE_EVENT(ActivityCancelRequested, PERDURE_FIELD(frame));

@@ -12,14 +12,20 @@ namespace {
 // Gives every field of an event a value of its own, so that a field that is lost or swapped shows.
 struct Filler {
   std::uint64_t next = 1;
-  void fill(bool& v) { v = true; ++next; }
+  void fill(bool& v) {
+    v = true;
+    ++next;
+  }
   void fill(int& v) { v = -static_cast<int>(next++); }
   void fill(std::int64_t& v) { v = static_cast<std::int64_t>(next++) * 1'000'003; }
   void fill(std::uint64_t& v) { v = (std::uint64_t{1} << 60) + next++; }
   void fill(std::uint32_t& v) { v = static_cast<std::uint32_t>(next++) * 1000; }
   void fill(std::string& v) { v = "text" + std::to_string(next++); }
   void fill(Bytes& v) { v = Bytes("{\"n\":" + std::to_string(next++) + "}"); }
-  void fill(RunKey& v) { v = {"tenant" + std::to_string(next), "run" + std::to_string(next)}; ++next; }
+  void fill(RunKey& v) {
+    v = {"tenant" + std::to_string(next), "run" + std::to_string(next)};
+    ++next;
+  }
   void fill(FaultClass& v) { v = FaultClass::ambiguous; }
   void fill(StepStatus& v) { v = StepStatus::skipped; }
   void fill(RunStatus& v) { v = RunStatus::timed_out; }
@@ -90,15 +96,18 @@ TEST(History, EveryEventSurvivesItsEncoding) {
 
 // Golden bytes: a change here breaks every history ever written. Add a version instead.
 TEST(History, BytesStayAsTheyAre) {
-  const Batch batch{3, 1000, {StepStarted{1, 2, k_none, 4, Role::item}, ActivityCompleted{0, 5, 1, Bytes("[1]")},
-                              StepFailed{2, std::make_shared<Fault>(Fault{"a.b", "t", "", 503, "s", 2, FaultClass::throttled, 250}), true},
-                              RunCompleted{Bytes("null")}}};
+  const Batch batch{
+      3,
+      1000,
+      {StepStarted{1, 2, k_none, 4, Role::item}, ActivityCompleted{0, 5, 1, Bytes("[1]")},
+       StepFailed{2, std::make_shared<Fault>(Fault{"a.b", "t", "", 503, "s", 2, FaultClass::throttled, 250}), true},
+       RunCompleted{Bytes("null")}}};
   EXPECT_EQ(hex(encode_batch(batch).view()),
-            "0103d00f04"                                  // version, first sequence, now, count
-            "0f0203000501"                                // StepStarted
-            "01010502035b315d"                            // ActivityCompleted
-            "12030103612e62017400ee0701730302f40301"      // StepFailed
-            "2d046e756c6c");                              // RunCompleted
+            "0103d00f04"                              // version, first sequence, now, count
+            "0f0203000501"                            // StepStarted
+            "01010502035b315d"                        // ActivityCompleted
+            "12030103612e62017400ee0701730302f40301"  // StepFailed
+            "2d046e756c6c");                          // RunCompleted
 }
 
 TEST(History, EveryCutIsCorrupt) {
@@ -117,9 +126,7 @@ TEST(History, DamageNeverCrashes) {
   for (int i = 0; i < 20'000; ++i) {
     std::string damaged = whole;
     damaged[random() % damaged.size()] ^= static_cast<char>(1U << (random() % 8));
-    if (const auto decoded = decode_batch(damaged)) {
-      EXPECT_TRUE(decode_batch(encode_batch(*decoded).view()));
-    }
+    if (const auto decoded = decode_batch(damaged)) { EXPECT_TRUE(decode_batch(encode_batch(*decoded).view())); }
   }
 }
 

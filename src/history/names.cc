@@ -8,11 +8,11 @@ namespace {
 
 constexpr std::array<std::string_view, 5> k_fault_classes{"transient", "recoverable", "throttled", "fatal",
                                                           "ambiguous"};
-constexpr std::array<std::string_view, 6> k_step_statuses{"none", "running", "completed", "skipped", "failed",
-                                                          "cancelled"};
+constexpr std::array<std::string_view, 6> k_step_statuses{"none",    "running", "completed",
+                                                          "skipped", "failed",  "cancelled"};
 constexpr std::array<std::string_view, 12> k_run_statuses{
-    "pending", "running", "waiting", "paused", "completed", "failed", "cancelled", "terminated", "timed_out",
-    "compensating", "compensation_failed", "quarantined"};
+    "pending",   "running",    "waiting",   "paused",       "completed",           "failed",
+    "cancelled", "terminated", "timed_out", "compensating", "compensation_failed", "quarantined"};
 
 template <std::size_t N>
 std::string_view name_in(const std::array<std::string_view, N>& names, std::size_t index) {
@@ -46,15 +46,13 @@ bool is_closed(RunStatus status) {
     case RunStatus::cancelled:
     case RunStatus::terminated:
     case RunStatus::timed_out:
-    case RunStatus::compensation_failed:
-      return true;
+    case RunStatus::compensation_failed: return true;
     case RunStatus::pending:
     case RunStatus::running:
     case RunStatus::waiting:
     case RunStatus::paused:
     case RunStatus::compensating:
-    case RunStatus::quarantined:
-      return false;
+    case RunStatus::quarantined: return false;
   }
   return false;
 }

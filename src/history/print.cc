@@ -34,16 +34,22 @@ Value text_of(RunStatus status) { return to_string(status); }
 bool is_time(std::string_view name) { return name == "next_at" || name == "due"; }
 
 void add(Value& out, std::string_view name, bool value) { out.set(name, value); }
-void add(Value& out, std::string_view name, int value) { if (value != 0) out.set(name, value); }
+void add(Value& out, std::string_view name, int value) {
+  if (value != 0) out.set(name, value);
+}
 void add(Value& out, std::string_view name, std::int64_t value) {
   if (is_time(name)) out.set(name, value == k_never ? Value() : Value(format_timestamp(value)));
   else if (value != 0) out.set(name, value);
 }
-void add(Value& out, std::string_view name, std::uint64_t value) { if (value != 0) out.set(name, value); }
+void add(Value& out, std::string_view name, std::uint64_t value) {
+  if (value != 0) out.set(name, value);
+}
 void add(Value& out, std::string_view name, std::uint32_t value) {
   if (value != k_none) out.set(name, static_cast<std::int64_t>(value));
 }
-void add(Value& out, std::string_view name, const std::string& value) { if (!value.empty()) out.set(name, value); }
+void add(Value& out, std::string_view name, const std::string& value) {
+  if (!value.empty()) out.set(name, value);
+}
 // Payloads are JSON; what is not (it can only come from a damaged or foreign history) is shown as text.
 void add(Value& out, std::string_view name, const Bytes& value) {
   if (value.empty()) return;
@@ -52,8 +58,10 @@ void add(Value& out, std::string_view name, const Bytes& value) {
 }
 void add(Value& out, std::string_view name, const RunKey& value) { out.set(name, to_string(value)); }
 template <class Enum>
-  requires std::is_enum_v<Enum>
-void add(Value& out, std::string_view name, Enum value) { out.set(name == "fault_class" ? "class" : name, text_of(value)); }
+requires std::is_enum_v<Enum>
+void add(Value& out, std::string_view name, Enum value) {
+  out.set(name == "fault_class" ? "class" : name, text_of(value));
+}
 void add(Value& out, std::string_view name, const FaultPtr& value) {
   if (value) out.set(name == "fault" ? "error" : name, object_of(*value));
 }

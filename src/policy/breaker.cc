@@ -67,7 +67,8 @@ bool record(Breaker& breaker, const BreakerRules& rules, TimeMs now, Admission a
     enter(breaker, BreakerPhase::closed, now);
     return true;
   }
-  if (admitted != Admission::call || breaker.phase != BreakerPhase::closed || result == CallResult::nothing) return false;
+  if (admitted != Admission::call || breaker.phase != BreakerPhase::closed || result == CallResult::nothing)
+    return false;
   count(breaker, rules, now, result == CallResult::failure);
   if (!too_many(breaker, rules)) return false;
   enter(breaker, BreakerPhase::open, now);
@@ -96,7 +97,8 @@ Bytes encode(const Breaker& breaker) {
 Result<Breaker> decode_breaker(std::string_view bytes) {
   Reader in(bytes);
   if (const std::uint8_t version = in.u8(); in.ok() && version != k_version)
-    return fail(ErrorCode::unsupported, "breaker: written in format " + std::to_string(version) + "; use a newer perdure");
+    return fail(ErrorCode::unsupported,
+                "breaker: written in format " + std::to_string(version) + "; use a newer perdure");
   Breaker breaker;
   const std::uint8_t phase = in.u8();
   if (phase > static_cast<std::uint8_t>(BreakerPhase::half_open)) in.fail_here();

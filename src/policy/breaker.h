@@ -14,13 +14,13 @@
 namespace perdure::policy {
 
 struct BreakerRules {
-  std::uint32_t failures = 5;        // in a row; 0: never by count
-  double failure_rate = 0;           // 0..1 of the calls of a window; 0: never by rate
-  std::uint32_t rate_min_calls = 20; // a window with fewer calls says nothing
+  std::uint32_t failures = 5;         // in a row; 0: never by count
+  double failure_rate = 0;            // 0..1 of the calls of a window; 0: never by rate
+  std::uint32_t rate_min_calls = 20;  // a window with fewer calls says nothing
   DurationMs window_ms = 60'000;
   DurationMs open_for_ms = 60'000;
-  std::uint32_t probes = 1;          // calls let through at a time while half-open
-  std::uint32_t successes = 2;       // of probes, then it closes
+  std::uint32_t probes = 1;     // calls let through at a time while half-open
+  std::uint32_t successes = 2;  // of probes, then it closes
 };
 
 enum class BreakerPhase : std::uint8_t { closed, open, half_open };
@@ -29,9 +29,9 @@ std::string_view to_string(BreakerPhase phase);
 struct Breaker {
   BreakerPhase phase = BreakerPhase::closed;
   std::uint32_t failures_in_row = 0;
-  std::uint32_t successes = 0;       // of probes since it became half-open
-  std::uint32_t probes_out = 0;      // not kept over a restart: those calls are lost
-  TimeMs changed_at = 0;             // of the phase
+  std::uint32_t successes = 0;   // of probes since it became half-open
+  std::uint32_t probes_out = 0;  // not kept over a restart: those calls are lost
+  TimeMs changed_at = 0;         // of the phase
   TimeMs window_start = 0;
   std::uint32_t window_calls = 0, window_failures = 0;
   friend bool operator==(const Breaker&, const Breaker&) = default;

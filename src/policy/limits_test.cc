@@ -18,13 +18,21 @@ std::string drive(const BreakerRules& rules, std::string_view script, Breaker br
     if (phases != phase && !phases.ends_with(" " + phase)) phases += " " + phase;
   };
   for (const char c : script) {
-    if (c >= '0' && c <= '9') { now += (c - '0') * 1000; continue; }
+    if (c >= '0' && c <= '9') {
+      now += (c - '0') * 1000;
+      continue;
+    }
     const Admission admitted = admit(breaker, rules, now);
     note();
-    if (c == 'R') { EXPECT_EQ(admitted, Admission::refused) << script; continue; }
+    if (c == 'R') {
+      EXPECT_EQ(admitted, Admission::refused) << script;
+      continue;
+    }
     EXPECT_NE(admitted, Admission::refused) << script << " at " << c;
     record(breaker, rules, now, admitted,
-           c == 's' ? CallResult::success : c == 'f' ? CallResult::failure : CallResult::nothing);
+           c == 's'   ? CallResult::success
+           : c == 'f' ? CallResult::failure
+                      : CallResult::nothing);
     note();
   }
   return phases;

@@ -6,7 +6,7 @@ namespace perdure::policy {
 
 struct TokenBucket {
   double tokens = 0;
-  TimeMs filled_at = 0;   // 0: never asked, it starts full
+  TimeMs filled_at = 0;  // 0: never asked, it starts full
 };
 
 // Takes one token and returns 0, or takes none and returns how long to wait before asking again (at least 1 ms).

@@ -20,7 +20,9 @@ DurationMs base_delay(const RetryPolicy& policy, std::uint32_t attempt) {
   switch (policy.backoff) {
     case Backoff::fixed: break;
     case Backoff::linear: delay = initial * attempt; break;
-    case Backoff::exponential: delay = initial * std::pow(policy.factor, std::min<std::uint32_t>(attempt - 1, 1000)); break;
+    case Backoff::exponential:
+      delay = initial * std::pow(policy.factor, std::min<std::uint32_t>(attempt - 1, 1000));
+      break;
   }
   const auto cap = static_cast<double>(policy.max_interval_ms);
   return static_cast<DurationMs>(std::isfinite(delay) ? std::min(delay, cap) : cap);
@@ -61,7 +63,8 @@ std::optional<RetryPolicy> preset(std::string_view name) {
     p.initial_ms = 5'000;
     p.factor = 1.5;
     p.max_interval_ms = 30'000;
-    p.non_retryable = {"duplicate", "duplicate.*", "duplicate_transaction", "insufficient_funds", "insufficient_funds.*"};
+    p.non_retryable = {"duplicate", "duplicate.*", "duplicate_transaction", "insufficient_funds",
+                       "insufficient_funds.*"};
     return p;
   }
   if (name == "user_notification") {

@@ -167,10 +167,11 @@ bool Shard::may_rest(const Run& run) const {
 
 void Shard::leave(Run& run) {
   if (run.on_closed)  // outlives the run's stay in memory
-    add_interest(run.key, {0, false, [on_closed = std::move(run.on_closed)](const engine::Progress& progress, const Run&) {
-                             if (progress.closed) on_closed(progress);
-                             return !progress.closed;
-                           }});
+    add_interest(run.key,
+                 {0, false, [on_closed = std::move(run.on_closed)](const engine::Progress& progress, const Run&) {
+                    if (progress.closed) on_closed(progress);
+                    return !progress.closed;
+                  }});
   if (run.wake == storage::k_wake_active && !history::is_closed(run.state.status))
     away_[run.key] = {std::move(run.dispatched), true};
   unlink(run);

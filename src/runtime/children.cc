@@ -36,9 +36,11 @@ void Shard::start_child(const Run& parent, const decider::StartChild& command) {
     child_ended(parent.key, failed(command.frame, command.command, std::move(type), std::move(title)));
   };
   if (parent.state.info->depth + 1 > k_subflow_depth_max)
-    return refuse("subflow.depth", "sub-workflows are nested more than " + std::to_string(k_subflow_depth_max) + " deep");
+    return refuse("subflow.depth",
+                  "sub-workflows are nested more than " + std::to_string(k_subflow_depth_max) + " deep");
   if (command.child.size() > k_id_bytes_max)
-    return refuse("subflow.id", "the sub-workflow's id would have more than " + std::to_string(k_id_bytes_max) + " bytes");
+    return refuse("subflow.id",
+                  "the sub-workflow's id would have more than " + std::to_string(k_id_bytes_max) + " bytes");
   auto plan = command.plan_hash.empty() ? core_.plans.by_name(command.workflow, command.version)
                                         : core_.plans.by_hash(command.plan_hash);
   if (!plan) return refuse("subflow.not_found", plan.error().message);
@@ -72,9 +74,13 @@ void Shard::begin_child(const PlanPtr& plan, const std::shared_ptr<const history
     return child_ended({info->run.tenant, info->parent},
                        failed(info->parent_frame, info->parent_command, "subflow.failed", existing.error().message));
   }
-  StartMessage message{plan, info, true, [this, info, wait](Result<engine::Started> started) {
-    if (started && !wait) child_ended({info->run.tenant, info->parent}, begun(*info));
-  }, {}};
+  StartMessage message{plan,
+                       info,
+                       true,
+                       [this, info, wait](Result<engine::Started> started) {
+                         if (started && !wait) child_ended({info->run.tenant, info->parent}, begun(*info));
+                       },
+                       {}};
   receive(message);
 }
 
@@ -109,8 +115,7 @@ void Shard::undo_child(const Run& parent, const decider::UndoChild& command) {
 // On the child's shard. A child that has not ended is cancelled, which undoes it as well.
 void Shard::begin_undo(const RunKey& parent, const decider::UndoChild& command, const RunKey& child) {
   auto found = find(child);
-  if (!found)
-    return child_ended(parent, failed(command.frame, command.command, "subflow.gone", found.error().message));
+  if (!found) return child_ended(parent, failed(command.frame, command.command, "subflow.gone", found.error().message));
   Run& run = **found;
   undo_waiters_[child].emplace_back(parent, command);
   const history::RunStatus status = run.state.status;
@@ -130,8 +135,10 @@ void Shard::tell_undone(const Run& child) {
   const decider::State& state = child.state;
   const bool well = state.status != history::RunStatus::compensation_failed;
   for (const auto& [parent, command] : waiters.mapped())
-    child_ended(parent, {command.frame, command.command,
-                         well ? history::RunStatus::completed : history::RunStatus::compensation_failed, {},
+    child_ended(parent, {command.frame,
+                         command.command,
+                         well ? history::RunStatus::completed : history::RunStatus::compensation_failed,
+                         {},
                          well ? nullptr : state.fault});
 }
 

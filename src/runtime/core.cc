@@ -63,8 +63,12 @@ Core::Core(std::shared_ptr<storage::Store> store_, RuntimeOptions options_)
             }),
       dispatcher(
           dispatcher_options(options), clock,
-          [this](const RunKey& run, history::Event fact) { shard_of(run).post(FactMessage{run, std::move(fact), {}}); },
-          [this](std::string key, Bytes value) { shards[0]->post(KeyMessage{std::move(key), std::move(value), {}}); },
+          [this](const RunKey& run, history::Event fact) {
+            shard_of(run).post(FactMessage{run, std::move(fact), {}});
+          },
+          [this](std::string key, Bytes value) {
+            shards[0]->post(KeyMessage{std::move(key), std::move(value), {}});
+          },
           [this] { keeper_poke(); }) {
   for (const auto& driver : options.drivers)
     for (const std::string& type : driver->types()) drivers[type] = driver.get();

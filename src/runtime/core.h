@@ -53,7 +53,7 @@ struct Health {
   std::atomic<bool> failed{false};
   std::atomic<std::size_t> parked{0};
   std::mutex mutex;
-  std::string reason;   // of the failure, for refusals
+  std::string reason;  // of the failure, for refusals
 };
 
 struct Core {
@@ -63,7 +63,9 @@ struct Core {
   Core& operator=(const Core&) = delete;
 
   Shard& shard_of(const RunKey& run) const;
-  void keeper_poke() const { if (poke_keeper) poke_keeper(); }
+  void keeper_poke() const {
+    if (poke_keeper) poke_keeper();
+  }
   std::uint64_t random() const { return options.random(); }
 
   std::shared_ptr<storage::Store> store;
@@ -76,14 +78,14 @@ struct Core {
   Dispatcher dispatcher;
   Horizon horizon;
   Health health;
-  std::atomic<std::size_t> recovering{0};   // runs handed to shards for recovery and not looked at yet
-  std::atomic<std::size_t> requests{0};     // of clients, not yet answered
-  std::atomic<std::size_t> timers{0};       // held by all shards
+  std::atomic<std::size_t> recovering{0};  // runs handed to shards for recovery and not looked at yet
+  std::atomic<std::size_t> requests{0};    // of clients, not yet answered
+  std::atomic<std::size_t> timers{0};      // held by all shards
   std::atomic<bool> stopping{false};
   std::mutex quarantine_mutex;
   std::map<RunKey, Error> quarantined;
   std::vector<std::unique_ptr<Shard>> shards;
-  std::function<void()> poke_keeper;        // set before any shard runs
+  std::function<void()> poke_keeper;  // set before any shard runs
 };
 
 // A fault that ends a run's access: kept as "quarantine/TENANT/RUN".

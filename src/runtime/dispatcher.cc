@@ -33,7 +33,8 @@ std::string host_of(const Bytes& args) {
   text = text.substr(0, text.find_first_of("/?#"));
   if (const auto at = text.rfind('@'); at != std::string_view::npos) text = text.substr(at + 1);
   std::string host(text.substr(0, k_id_bytes_max));
-  std::transform(host.begin(), host.end(), host.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(host.begin(), host.end(), host.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return host;
 }
 
@@ -208,7 +209,8 @@ void Dispatcher::drain() {
     std::vector<Attempt> refused;
     {
       const std::lock_guard lock(mutex_);
-      while (more && launches.size() + refused.size() < k_launches_at_once) more = waiting_ > 0 && next(launches, refused);
+      while (more && launches.size() + refused.size() < k_launches_at_once)
+        more = waiting_ > 0 && next(launches, refused);
     }
     for (const Attempt& attempt : refused) {
       const plan::Node& node = attempt.plan->plan->nodes[attempt.node];
@@ -281,8 +283,8 @@ void Dispatcher::ended(const Attempt& attempt, const Admitted& admitted, activit
     outcome = activity::Outcome::failure(std::move(error));
   }
   if (outcome.ok) {
-    answer_(attempt.run, history::ActivityCompleted{attempt.frame, attempt.command, attempt.attempt,
-                                                    std::move(outcome.result)});
+    answer_(attempt.run,
+            history::ActivityCompleted{attempt.frame, attempt.command, attempt.attempt, std::move(outcome.result)});
   } else {
     answer_(attempt.run, history::ActivityFailed{attempt.frame, attempt.command, attempt.attempt,
                                                  fault_of(attempt, std::move(outcome.error))});
@@ -354,7 +356,10 @@ TimeMs Dispatcher::tick() {
       for (auto& queue : lane.by_priority) {
         for (auto at = queue.begin(); at != queue.end();) {
           again = std::min(again, at->deadline);
-          if (at->deadline > now) { ++at; continue; }
+          if (at->deadline > now) {
+            ++at;
+            continue;
+          }
           late.push_back(std::move(at->attempt));
           at = queue.erase(at);
           --lane.size;

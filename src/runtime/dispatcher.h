@@ -32,7 +32,7 @@ struct Attempt {
   std::uint64_t command = 0;
   std::uint32_t attempt = 1;
   Bytes args;
-  std::string idempotency_key;      // empty: the command's
+  std::string idempotency_key;  // empty: the command's
   DurationMs start_to_close_ms = 0;
 };
 
@@ -42,7 +42,10 @@ struct DispatcherOptions {
   std::map<std::string, std::uint32_t> bulkheads;
 };
 
-struct BreakerView { std::string service; policy::Breaker breaker; };
+struct BreakerView {
+  std::string service;
+  policy::Breaker breaker;
+};
 
 class Dispatcher {
  public:
@@ -73,8 +76,8 @@ class Dispatcher {
  private:
   struct Waiting {
     Attempt attempt;
-    std::uint64_t number = 0;    // order of arrival
-    TimeMs deadline = k_never;   // schedule_to_start
+    std::uint64_t number = 0;   // order of arrival
+    TimeMs deadline = k_never;  // schedule_to_start
   };
   struct Lane {
     std::array<std::deque<Waiting>, 4> by_priority;
@@ -82,15 +85,18 @@ class Dispatcher {
     policy::Bulkhead bulkhead;
     std::uint32_t bulkhead_limit = 0;
     policy::TokenBucket bucket;
-    TimeMs blocked_until = 0;    // by its rate limit
+    TimeMs blocked_until = 0;  // by its rate limit
   };
-  struct Admitted {              // what must be given back when the attempt ends
-    std::string lane;            // empty: none
-    std::string service;         // whose breaker admitted it; empty: none
+  struct Admitted {       // what must be given back when the attempt ends
+    std::string lane;     // empty: none
+    std::string service;  // whose breaker admitted it; empty: none
     policy::Admission admission = policy::Admission::refused;
     policy::BreakerRules rules;
   };
-  struct Launch { Attempt attempt; Admitted admitted; };
+  struct Launch {
+    Attempt attempt;
+    Admitted admitted;
+  };
 
   void launch(Attempt attempt, Admitted admitted);
   void ended(const Attempt& attempt, const Admitted& admitted, activity::Outcome outcome);
@@ -98,7 +104,7 @@ class Dispatcher {
   void enqueue(Attempt attempt);
   void drain();
   bool next(std::vector<Launch>& launches, std::vector<Attempt>& refused);  // mutex held
-  bool startable(Lane& lane, const Waiting& head, TimeMs now);             // mutex held
+  bool startable(Lane& lane, const Waiting& head, TimeMs now);              // mutex held
   void refuse(const Attempt& attempt, std::string type, std::string title, history::FaultClass fault_class,
               DurationMs retry_after_ms = 0);
   std::string lane_of(const Attempt& attempt, const std::string& service) const;

@@ -33,7 +33,8 @@ void Shard::salvage(PendingStep& step) {
 void Shard::hold(Message& message) {
   const auto refuse = [this] {
     const std::lock_guard lock(core_.health.mutex);
-    return fail(ErrorCode::io, "the store does not take writes now (" + core_.health.reason + "); it is being recovered, try again");
+    return fail(ErrorCode::io,
+                "the store does not take writes now (" + core_.health.reason + "); it is being recovered, try again");
   };
   if (auto* start = std::get_if<StartMessage>(&message)) return start->done(refuse());
   if (auto* fact = std::get_if<FactMessage>(&message); fact != nullptr && fact->reply) return fact->reply(refuse());
@@ -61,10 +62,11 @@ bool Shard::settle_failure() {
       hold(message);
     }
     if (run->on_closed)
-      add_interest(key, {0, false, [on_closed = std::move(run->on_closed)](const engine::Progress& progress, const Run&) {
-                           if (progress.closed) on_closed(progress);
-                           return !progress.closed;
-                         }});
+      add_interest(key,
+                   {0, false, [on_closed = std::move(run->on_closed)](const engine::Progress& progress, const Run&) {
+                      if (progress.closed) on_closed(progress);
+                      return !progress.closed;
+                    }});
     auto& away = away_[key];
     away.dispatched.insert(away.dispatched.end(), run->dispatched.begin(), run->dispatched.end());
   }

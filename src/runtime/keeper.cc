@@ -11,9 +11,9 @@ namespace perdure::runtime {
 namespace {
 
 constexpr std::size_t k_page = 512;
-constexpr std::size_t k_recovering_max = 2048;      // handed to shards and not looked at yet
-constexpr DurationMs k_window_ms = 30'000;          // how far ahead timers are held in memory
-constexpr DurationMs k_tick_ms = 1'000;             // the clock may be set, so look at least that often
+constexpr std::size_t k_recovering_max = 2048;  // handed to shards and not looked at yet
+constexpr DurationMs k_window_ms = 30'000;      // how far ahead timers are held in memory
+constexpr DurationMs k_tick_ms = 1'000;         // the clock may be set, so look at least that often
 constexpr DurationMs k_back_off_max_ms = 5'000;
 constexpr std::size_t k_purged_a_turn = 512;
 
@@ -85,7 +85,8 @@ bool Keeper::recover_store() {
   }
   // It may fail again at the next commit: the pause grows until it has held for a while.
   store_back_off_ms_ = now - retry_store_at_ > 10 * k_back_off_max_ms
-                           ? 50 : std::clamp<DurationMs>(store_back_off_ms_ * 2, 50, k_back_off_max_ms);
+                           ? 50
+                           : std::clamp<DurationMs>(store_back_off_ms_ * 2, 50, k_back_off_max_ms);
   retry_store_at_ = now + store_back_off_ms_;
   taking_up_ = true;
   taken_up_.reset();
@@ -112,13 +113,13 @@ bool Keeper::take_up_runs() {
 // Timers before the horizon are in memory; it is pushed to `now` + window, as far as there is room.
 bool Keeper::bring_timers(TimeMs now) {
   const storage::Wake from = core_.horizon.get();
-  const std::size_t room_left = core_.options.timers_in_memory - std::min(core_.timers.load(), core_.options.timers_in_memory);
+  const std::size_t room_left =
+      core_.options.timers_in_memory - std::min(core_.timers.load(), core_.options.timers_in_memory);
   if (from.at > now + k_window_ms / 2 || room_left == 0) return false;
   const std::size_t limit = std::min(room_left, k_page);
   // Shards hold what they set from here on; what was set before is in the scan.
   core_.horizon.set(now + k_window_ms, RunKey{"", ""});
-  const std::optional<storage::Wake> after =
-      from.run.id.empty() ? std::nullopt : std::optional<storage::Wake>(from);
+  const std::optional<storage::Wake> after = from.run.id.empty() ? std::nullopt : std::optional<storage::Wake>(from);
   auto page = core_.store->wakes(from.at, now + k_window_ms, after, limit);
   if (!page) {
     core_.horizon.lower(from.at, from.run);

@@ -34,7 +34,7 @@ class Keeper {
 
   Core& core_;
   TimeMs next_ = 0;
-  bool taking_up_ = true;                 // runs that were at work when the process started
+  bool taking_up_ = true;  // runs that were at work when the process started
   std::optional<storage::Wake> taken_up_;
   TimeMs retained_at_ = 0;
   std::string retain_cursor_;

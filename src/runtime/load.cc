@@ -13,7 +13,8 @@ struct Snapshot {
 Result<Snapshot> open_snapshot(std::string_view bytes) {
   Reader in(bytes);
   if (const std::uint8_t version = in.u8(); in.ok() && version != k_snapshot_version)
-    return fail(ErrorCode::unsupported, "its snapshot is of format " + std::to_string(version) + "; use a newer perdure");
+    return fail(ErrorCode::unsupported,
+                "its snapshot is of format " + std::to_string(version) + "; use a newer perdure");
   Snapshot snapshot;
   snapshot.plan_hash = in.string();
   snapshot.state = in.rest();

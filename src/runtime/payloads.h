@@ -20,13 +20,14 @@ class Payloads {
 
   struct Encoded {
     Bytes batch;
-    std::vector<std::string> blobs;   // named by it; pinned until unpin()
+    std::vector<std::string> blobs;  // named by it; pinned until unpin()
   };
   // Blocks for a sync when there is something large that the store does not have.
   Result<Encoded> encode(const history::Batch& batch);
   void unpin(const std::vector<std::string>& blobs);
   // What the run's commit must write beside the batch.
-  static void add_references(const RunKey& run, const std::vector<std::string>& blobs, std::vector<storage::KeyWrite>& keys);
+  static void add_references(const RunKey& run, const std::vector<std::string>& blobs,
+                             std::vector<storage::KeyWrite>& keys);
 
   // `corrupt` also when a blob is missing.
   Result<history::Batch> decode(std::string_view bytes);

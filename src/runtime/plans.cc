@@ -24,9 +24,13 @@ std::string key_part(std::string_view text) {
 std::string from_key_part(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text.substr(i, 3) == "%2F") { out += '/'; i += 2; }
-    else if (text.substr(i, 3) == "%25") { out += '%'; i += 2; }
-    else out += text[i];
+    if (text.substr(i, 3) == "%2F") {
+      out += '/';
+      i += 2;
+    } else if (text.substr(i, 3) == "%25") {
+      out += '%';
+      i += 2;
+    } else out += text[i];
   }
   return out;
 }
@@ -58,8 +62,8 @@ PlanPtr Plans::keep(std::shared_ptr<const plan::Plan> plan, bool stored) {
     if (node.kind != plan::Kind::activity && node.kind != plan::Kind::map) continue;
     entry->routes[i] = make_route_(node);
     if (entry->routes[i].driver == nullptr && entry->unavailable.empty())
-      entry->unavailable = "step '" + node.name + "' needs '" + entry->routes[i].type +
-                           "', which is not available in this build";
+      entry->unavailable =
+          "step '" + node.name + "' needs '" + entry->routes[i].type + "', which is not available in this build";
   }
   entry->plan = std::move(plan);
   const std::lock_guard lock(mutex_);
@@ -106,7 +110,8 @@ Result<std::vector<engine::WorkflowInfo>> Plans::workflows(std::string_view name
       if (hash == nullptr || !hash->is_string() || at == nullptr || !at->is_integer() || slash == std::string::npos)
         return fail(ErrorCode::corrupt, "the registration '" + key + "' is damaged");
       all.push_back({from_key_part(std::string_view(key).substr(9, slash - 9)),
-                     from_key_part(std::string_view(key).substr(slash + 1)), std::string(hash->as_string()), at->as_int()});
+                     from_key_part(std::string_view(key).substr(slash + 1)), std::string(hash->as_string()),
+                     at->as_int()});
     }
     if (page.size() < k_page) return all;
     after = page.back().first;

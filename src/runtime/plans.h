@@ -21,14 +21,14 @@ namespace perdure::runtime {
 struct Route {
   activity::Driver* driver = nullptr;  // null: the node is no activity, or its type is not available
   std::string type;
-  bool plain = false;                  // no breaker, rate limit, bulkhead or queue deadline: nothing to ask before a call
-  bool by_host = false;                // the service is the host of the arguments' url
+  bool plain = false;    // no breaker, rate limit, bulkhead or queue deadline: nothing to ask before a call
+  bool by_host = false;  // the service is the host of the arguments' url
 };
 
 struct PlanEntry {
   std::shared_ptr<const plan::Plan> plan;
-  std::vector<Route> routes;           // by node
-  std::string unavailable;             // not empty: why no run of it can start in this build
+  std::vector<Route> routes;  // by node
+  std::string unavailable;    // not empty: why no run of it can start in this build
   bool has_reviews = false;
   mutable std::atomic<bool> stored{false};  // its key is durable
 };

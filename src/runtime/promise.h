@@ -35,7 +35,8 @@ class AnswerSlot {
   Result<T> take(bool now) {
     std::unique_lock lock(mutex_);
     if (!now) given_.wait(lock, [this] { return answer_.has_value(); });
-    if (!answer_) return fail(ErrorCode::cancelled, "nothing moves: the answer is waiting for something that does not come");
+    if (!answer_)
+      return fail(ErrorCode::cancelled, "nothing moves: the answer is waiting for something that does not come");
     return std::move(*answer_);
   }
 

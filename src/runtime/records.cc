@@ -1,6 +1,7 @@
 // What is done with a run's history: reading, proving, copying, starting anew from a step.
-#include <algorithm>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "base/json.h"
 #include "runtime/base64.h"
@@ -93,9 +94,8 @@ Result<engine::Started> RuntimeEngine::restart(const engine::RestartRequest& req
   info->forked_from = request.from.id;
   info->carried = std::move(carried);
   info->carried_context = Bytes(to_json(context_before(request.from, from, request.step)));
-  info->detail = Bytes(to_json(Value::object({{"forked_from", Value(request.from.id)},
-                                              {"restarted_at", Value(request.step)},
-                                              {"by", Value(request.by)}})));
+  info->detail = Bytes(to_json(Value::object(
+      {{"forked_from", Value(request.from.id)}, {"restarted_at", Value(request.step)}, {"by", Value(request.by)}})));
   const auto slot = std::make_shared<AnswerSlot<engine::Started>>();
   const auto promise = std::make_shared<Promise<engine::Started>>(slot);
   if (stopped_) return tl::unexpected<Error>(shut_down());
@@ -139,7 +139,8 @@ Result<std::string> RuntimeEngine::export_run(const RunKey& run) {
     for (const storage::HistoryBatch& stored : page) {
       if (stored.first_seq != next)
         return fail(ErrorCode::unsupported, "run '" + run.id + "' can't be exported whole: events up to " +
-                                                std::to_string(stored.first_seq - 1) + " were compacted behind a snapshot");
+                                                std::to_string(stored.first_seq - 1) +
+                                                " were compacted behind a snapshot");
       PERDURE_TRY(whole, core_.payloads.decode(stored.batch.view()));  // a document has no blobs beside it
       batches.push_back(Value(to_base64(history::encode_batch(whole).view())));
       next = stored.first_seq + stored.count;
@@ -163,7 +164,8 @@ namespace {
 Result<std::string> text_member(const Value& document, std::string_view name) {
   const Value* member = document.find(name);
   if (member == nullptr || !member->is_string())
-    return fail(ErrorCode::invalid, "the document has no text '" + std::string(name) + "'; is it an export of perdure?");
+    return fail(ErrorCode::invalid,
+                "the document has no text '" + std::string(name) + "'; is it an export of perdure?");
   return std::string(member->as_string());
 }
 
@@ -237,7 +239,7 @@ Result<RunKey> RuntimeEngine::import_run(const std::string& document) {
     std::move(encoded->blobs.begin(), encoded->blobs.end(), std::back_inserter(blobs));
     if (i == 0 || i + 1 == imported.batches.size()) {
       write.row = import_row(state);
-      write.wake = history::is_closed(state.status) ? k_never
+      write.wake = history::is_closed(state.status)     ? k_never
                    : decider::has_work_in_flight(state) ? storage::k_wake_active
                                                         : decider::next_timer(state);
     }
@@ -295,9 +297,9 @@ Result<engine::DoctorReport> RuntimeEngine::doctor() {
         std::vector<std::string> findings = decider::check_state(r.state);
         report.timers += r.state.timers.size();
         const bool closed = history::is_closed(r.state.status);
-        const TimeMs wake = closed ? k_never
+        const TimeMs wake = closed                                           ? k_never
                             : r.more || decider::has_work_in_flight(r.state) ? storage::k_wake_active
-                                                                            : decider::next_timer(r.state);
+                                                                             : decider::next_timer(r.state);
         if (wake != r.wake && r.inputs.empty())
           findings.push_back("it is to be woken at " + std::to_string(r.wake) + " instead of " + std::to_string(wake));
         return Result<std::vector<std::string>>(std::move(findings));
@@ -306,7 +308,8 @@ Result<engine::DoctorReport> RuntimeEngine::doctor() {
         find("run " + run.id + ": " + seen.error().message + "; export what can be read, then terminate or purge it");
         continue;
       }
-      for (const std::string& finding : *seen) find("run " + run.id + ": " + finding + "; run `perdure replay " + run.id + "`");
+      for (const std::string& finding : *seen)
+        find("run " + run.id + ": " + finding + "; run `perdure replay " + run.id + "`");
       if (row.parent.empty()) continue;
       const auto parent = core_.store->row({run.tenant, row.parent});
       if (parent && !*parent) find("run " + run.id + ": its parent " + row.parent + " does not exist; cancel it");

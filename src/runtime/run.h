@@ -33,31 +33,31 @@ struct Dispatched {
 struct Run {
   RunKey key;
   PlanPtr plan;
-  decider::State state;         // tentative while commits are pending
-  std::vector<Input> inputs;    // for its next decision
-  bool touched = false;         // is in the shard's list of runs to decide
-  bool more = false;            // the decider was cut short
+  decider::State state;       // tentative while commits are pending
+  std::vector<Input> inputs;  // for its next decision
+  bool touched = false;       // is in the shard's list of runs to decide
+  bool more = false;          // the decider was cut short
   std::uint32_t commits_pending = 0;
   history::RunStatus row_status = history::RunStatus::pending;  // as last written, durable or not
   history::RunStatus published = history::RunStatus::pending;   // as last made known: durable
-  TimeMs wake = k_never;        // as last written
-  TimeMs timer = k_never;       // as known to the shard's timers
+  TimeMs wake = k_never;                                        // as last written
+  TimeMs timer = k_never;                                       // as known to the shard's timers
   std::vector<Dispatched> dispatched;
   std::function<void(const engine::Progress&)> on_closed;  // of whoever started it; may be empty
-  std::size_t tail_bytes = 0;   // of history since the last snapshot
+  std::size_t tail_bytes = 0;                              // of history since the last snapshot
   std::size_t snapshot_bytes = 0;
-  std::size_t footprint = 0;    // counted in the cache's budget
+  std::size_t footprint = 0;        // counted in the cache's budget
   std::uint32_t until_weighed = 0;  // decisions until the footprint is taken again
   bool reviews_open = false;
-  bool watched = false;         // the shard has interests in it
-  Run* newer = nullptr;         // in the shard's list by last use
+  bool watched = false;  // the shard has interests in it
+  Run* newer = nullptr;  // in the shard's list by last use
   Run* older = nullptr;
 };
 
 // What is remembered of a run that left the cache with work out.
 struct Away {
   std::vector<Dispatched> dispatched;
-  bool recovered = false;       // its children and parent know what they must
+  bool recovered = false;  // its children and parent know what they must
 };
 
 inline bool is_out(const std::vector<Dispatched>& dispatched, const Dispatched& one) {

@@ -18,20 +18,20 @@
 namespace perdure::runtime {
 
 struct RuntimeOptions {
-  std::size_t shards = 0;                          // 0: one a core, at most 16
-  std::size_t cache_bytes = std::size_t{64} << 20; // states of runs kept in memory, all shards together
-  std::shared_ptr<Clock> clock;                    // null: the system's
-  std::function<std::uint64_t()> random;           // ids and seeds; null: the system's. Called from any thread
+  std::size_t shards = 0;                           // 0: one a core, at most 16
+  std::size_t cache_bytes = std::size_t{64} << 20;  // states of runs kept in memory, all shards together
+  std::shared_ptr<Clock> clock;                     // null: the system's
+  std::function<std::uint64_t()> random;            // ids and seeds; null: the system's. Called from any thread
   std::vector<std::shared_ptr<activity::Driver>> drivers;
 
-  std::size_t activities_in_flight = 10'000;       // handed to drivers at a time; others wait by priority
+  std::size_t activities_in_flight = 10'000;  // handed to drivers at a time; others wait by priority
   std::map<std::string, std::size_t> in_flight_by_type;
   std::map<std::string, std::uint32_t> bulkheads;  // calls in flight, by service
   std::size_t requests_waiting = 200'000;          // of clients; beyond it starts are refused (`exhausted`)
   std::size_t timers_in_memory = 100'000;          // due soon; all others are on disk only
 
-  DurationMs retention_ms = 0;                     // closed runs older than this are removed; 0: kept
-  std::uint64_t compact_over_events = 200'000;     // of a run's history behind its snapshot; 0: kept whole
+  DurationMs retention_ms = 0;                  // closed runs older than this are removed; 0: kept
+  std::uint64_t compact_over_events = 200'000;  // of a run's history behind its snapshot; 0: kept whole
 
   // Validates the tasks of a `map` step and makes a plan of them. Null: `map` is not available.
   std::function<Result<std::shared_ptr<const plan::Plan>>(const Value& tasks)> make_map_plan;

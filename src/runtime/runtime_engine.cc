@@ -25,8 +25,9 @@ void base32(std::string& out, std::uint64_t value, int digits) {
 
 Status check_payload(std::string_view what, const Bytes& json) {
   if (json.size() <= k_payload_bytes_max) return {};
-  return fail(ErrorCode::exhausted, std::string(what) + " has " + std::to_string(json.size()) + " bytes; the limit is " +
-                                        std::to_string(k_payload_bytes_max) + " (put it into a file and pass its name)");
+  return fail(ErrorCode::exhausted, std::string(what) + " has " + std::to_string(json.size()) +
+                                        " bytes; the limit is " + std::to_string(k_payload_bytes_max) +
+                                        " (put it into a file and pass its name)");
 }
 
 }  // namespace
@@ -54,8 +55,8 @@ Status RuntimeEngine::open() {
       if (slash == std::string::npos) continue;
       const auto row = parse_json(bytes.view());
       const Value* error = row ? row->find("error") : nullptr;
-      core_.quarantined[RunKey{key.substr(11, slash - 11), key.substr(slash + 1)}] =
-          Error{ErrorCode::corrupt, error != nullptr && error->is_string() ? std::string(error->as_string()) : "damaged"};
+      core_.quarantined[RunKey{key.substr(11, slash - 11), key.substr(slash + 1)}] = Error{
+          ErrorCode::corrupt, error != nullptr && error->is_string() ? std::string(error->as_string()) : "damaged"};
     }
     if (page.size() < k_page) break;
     after = page.back().first;
@@ -121,7 +122,8 @@ Result<engine::WorkflowInfo> RuntimeEngine::register_workflow(std::shared_ptr<co
   const plan::Plan& known = *entry->plan;
   constexpr std::size_t k_key_bytes_max = 1024;  // of the storage port
   if (workflow_key(known.name, known.version).size() > k_key_bytes_max)
-    return fail(ErrorCode::invalid, "the workflow's name and version are too long together; the limit is about 1,000 bytes");
+    return fail(ErrorCode::invalid,
+                "the workflow's name and version are too long together; the limit is about 1,000 bytes");
   PERDURE_TRY(all, core_.plans.workflows(known.name));
   for (const engine::WorkflowInfo& info : all) {
     if (info.version != known.version) continue;
@@ -169,11 +171,14 @@ void RuntimeEngine::start_async(engine::StartRequest request, std::function<void
   if (!entry) return done(tl::unexpected<Error>(std::move(entry).error()));
   const PlanPtr plan = std::move(*entry);
   if (!plan->unavailable.empty()) return done(fail(ErrorCode::unsupported, plan->unavailable));
-  if (const Status valid = check_id("the tenant", request.tenant); !valid) return done(tl::unexpected<Error>(valid.error()));
+  if (const Status valid = check_id("the tenant", request.tenant); !valid)
+    return done(tl::unexpected<Error>(valid.error()));
   const bool fresh = request.id.empty();
   if (fresh) request.id = make_id();
-  else if (const Status valid = check_id("the run's id", request.id); !valid) return done(tl::unexpected<Error>(valid.error()));
-  if (const Status fits = check_payload("the input", request.input); !fits) return done(tl::unexpected<Error>(fits.error()));
+  else if (const Status valid = check_id("the run's id", request.id); !valid)
+    return done(tl::unexpected<Error>(valid.error()));
+  if (const Status fits = check_payload("the input", request.input); !fits)
+    return done(tl::unexpected<Error>(fits.error()));
   auto input = decider::check_input(*plan->plan, request.input);
   if (!input) return done(tl::unexpected<Error>(std::move(input).error()));
   if (core_.requests.fetch_add(1) >= core_.options.requests_waiting) {
@@ -220,10 +225,10 @@ Result<engine::RunView> RuntimeEngine::wait(const RunKey& run, bool until_idle, 
     if (!found) return promise->set(tl::unexpected<Error>(std::move(found).error()));
     if (arrived(**found)) return promise->set(run_view((*found)->state));
     interest->store(shard.add_interest(run, {0, false, [promise, arrived](const engine::Progress&, const Run& r) {
-      if (!arrived(r)) return true;
-      promise->set(run_view(r.state));
-      return false;
-    }}));
+                                               if (!arrived(r)) return true;
+                                               promise->set(run_view(r.state));
+                                               return false;
+                                             }}));
   }});
   if (core_.options.manual)
     while (!slot->ready() && turn()) {}
@@ -263,10 +268,10 @@ std::unique_ptr<engine::Subscription> RuntimeEngine::watch(const RunKey& run, en
   auto watched = std::make_shared<Watched>();
   shard.post(CallMessage{[&shard, run, watched, watcher = std::move(watcher)] {
     shard.add_interest(run, {0, true, [watched, watcher](const engine::Progress& progress, const Run&) {
-      const std::lock_guard lock(watched->mutex);
-      if (watched->wanted) watcher(progress);
-      return watched->wanted;
-    }});
+                               const std::lock_guard lock(watched->mutex);
+                               if (watched->wanted) watcher(progress);
+                               return watched->wanted;
+                             }});
   }});
   return std::make_unique<Watching>(std::move(watched));
 }

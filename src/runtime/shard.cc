@@ -192,8 +192,8 @@ void Shard::receive(FactMessage& message) {
 
 void Shard::receive(VisitMessage& message) {
   if (message.timer == 0) {
-    const bool known = cached(message.run) != nullptr ||
-                       (away_.contains(message.run) && away_.at(message.run).recovered);
+    const bool known =
+        cached(message.run) != nullptr || (away_.contains(message.run) && away_.at(message.run).recovered);
     if (!known) (void)find(message.run);  // loading recovers it; what can't be loaded is quarantined there
     core_.recovering.fetch_sub(1);
     return;

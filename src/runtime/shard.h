@@ -39,7 +39,9 @@ struct VisitMessage {
   RunKey run;
   TimeMs timer = 0;  // 0: recovery
 };
-struct CallMessage { std::function<void()> call; };  // on the shard's thread
+struct CallMessage {
+  std::function<void()> call;
+};  // on the shard's thread
 struct KeyMessage {
   std::string key;
   std::optional<Bytes> value;
@@ -68,9 +70,9 @@ class Shard {
   Shard& operator=(const Shard&) = delete;
 
   void start_thread();
-  void stop_thread();     // after the turn at hand; pending commits are waited for
-  void post(Message message);   // from any thread
-  void poke();            // the clock has moved, or something else changed
+  void stop_thread();          // after the turn at hand; pending commits are waited for
+  void post(Message message);  // from any thread
+  void poke();                 // the clock has moved, or something else changed
 
   // One turn; false when there was nothing to do.
   bool turn();
@@ -143,13 +145,13 @@ class Shard {
   void weigh(Run& run);
   void evict();
   bool may_rest(const Run& run) const;
-  void leave(Run& run);    // to the disk, remembering what is out
+  void leave(Run& run);  // to the disk, remembering what is out
   void forget(Run& run);
   void let_visitors_go();
 
   // failure.cc: a failed commit
   void note_failure(const Error& error);
-  bool settle_failure();         // false: there was nothing to do
+  bool settle_failure();  // false: there was nothing to do
   void salvage(PendingStep& step);
   void hold(Message& message);
 
@@ -167,7 +169,7 @@ class Shard {
   Core& core_;
   const std::size_t index_;
   const std::size_t cache_bytes_;
-  TimeMs now_ = 0;                 // of the turn
+  TimeMs now_ = 0;  // of the turn
 
   std::unordered_map<RunKey, std::unique_ptr<Run>, RunKeyHash> runs_;
   std::unordered_map<RunKey, Away, RunKeyHash> away_;
@@ -175,9 +177,9 @@ class Shard {
   Run* newest_ = nullptr;
   Run* oldest_ = nullptr;
   std::vector<Run*> touched_;
-  std::vector<RunKey> visitors_;   // closed runs that were loaded to be looked at, let go at the turn's end
+  std::vector<RunKey> visitors_;  // closed runs that were loaded to be looked at, let go at the turn's end
 
-  storage::Commit commit_;         // being built
+  storage::Commit commit_;  // being built
   PendingCommit building_;
   std::size_t building_bytes_ = 0;
   std::vector<std::string> building_blobs_;
@@ -193,7 +195,7 @@ class Shard {
   bool failing_ = false;
   std::vector<Message> salvaged_;
 
-  std::vector<Message> local_;     // posted by this thread
+  std::vector<Message> local_;  // posted by this thread
   std::vector<Message> batch_;
   std::vector<history::Event> facts_;
 

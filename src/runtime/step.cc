@@ -181,11 +181,12 @@ void Shard::note_reviews(Run& run, const std::vector<history::Event>& events) {
   if (!look) return;
   bool open = false;
   for (const decider::Frame& frame : run.state.frames)
-    open = open || (frame.live && frame.phase == decider::Phase::waiting && frame.wait && !frame.wait->request.empty() &&
-                    run.plan->plan->nodes[frame.node].kind == plan::Kind::review);
+    open = open || (frame.live && frame.phase == decider::Phase::waiting && frame.wait &&
+                    !frame.wait->request.empty() && run.plan->plan->nodes[frame.node].kind == plan::Kind::review);
   if (open == run.reviews_open) return;
   run.reviews_open = open;
-  commit_.keys.push_back({"review/" + to_string(run.key), open ? std::optional<Bytes>(Bytes::copy("{}")) : std::nullopt});
+  commit_.keys.push_back(
+      {"review/" + to_string(run.key), open ? std::optional<Bytes>(Bytes::copy("{}")) : std::nullopt});
 }
 
 void Shard::flush() {

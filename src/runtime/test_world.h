@@ -22,9 +22,9 @@ namespace perdure::runtime::testing {
 class FaultyStore final : public storage::Store {
  public:
   explicit FaultyStore(std::shared_ptr<storage::Store> inner) : inner_(std::move(inner)) {}
-  int fail_commits = 0;                 // so many next ones
+  int fail_commits = 0;  // so many next ones
   int fail_recoveries = 0;
-  bool apply_failed = false;            // a failed commit is found on disk all the same
+  bool apply_failed = false;  // a failed commit is found on disk all the same
   bool dead = false;
   int recoveries = 0;
   std::map<RunKey, ErrorCode> fail_loads;
@@ -139,7 +139,10 @@ class Work final : public activity::Driver {
     return n;
   }
 
-  struct Held { activity::Task task; activity::OnDone done; };
+  struct Held {
+    activity::Task task;
+    activity::OnDone done;
+  };
   std::map<std::string, std::deque<std::string>> script;
   std::deque<Held> held;
   std::vector<std::string> calls, keys, cancelled;
@@ -231,7 +234,7 @@ class World {
   }
 
   RuntimeOptions options;
-  std::map<std::string, std::deque<std::string>> script;   // of Work, after each boot
+  std::map<std::string, std::deque<std::string>> script;  // of Work, after each boot
   std::shared_ptr<storage::Store> disk;
   std::shared_ptr<VirtualClock> clock = std::make_shared<VirtualClock>();
   std::shared_ptr<FaultyStore> store;

@@ -86,10 +86,10 @@ engine::RunView run_view(const decider::State& state) {
   view.compensation = state.compensation;
   for (const decider::SagaEntry& entry : state.saga_log) {
     if (!entry.done || !entry.fault) continue;
-    view.repair.push_back(Value::object({{"step", Value(state.plan->nodes[entry.node].name)},
-                                         {"command", Value(entry.command)},
-                                         {"error", Value::object({{"type", Value(entry.fault->type)},
-                                                                  {"title", Value(entry.fault->title)}})}}));
+    view.repair.push_back(Value::object(
+        {{"step", Value(state.plan->nodes[entry.node].name)},
+         {"command", Value(entry.command)},
+         {"error", Value::object({{"type", Value(entry.fault->type)}, {"title", Value(entry.fault->title)}})}}));
   }
   view.context = state.context;
   view.events = state.last_seq;

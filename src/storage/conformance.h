@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -322,7 +322,8 @@ TEST_P(StoreConformance, ListsNewestFirstWithFiltersAndPages) {
   close("old", 3);
   check_now_and_reopened([&] {
     EXPECT_EQ(listed({}), (Texts{"a", "b", "child", "old"}));
-    EXPECT_EQ(listed({.tenant = "other", .status = {}, .workflow = {}, .parent = {}, .cursor = {}}), (Texts{"foreign"}));
+    EXPECT_EQ(listed({.tenant = "other", .status = {}, .workflow = {}, .parent = {}, .cursor = {}}),
+              (Texts{"foreign"}));
     EXPECT_EQ(listed({.status = "completed", .workflow = {}, .parent = {}, .cursor = {}}), (Texts{"old"}));
     EXPECT_EQ(listed({.status = {}, .workflow = "bill", .parent = {}, .cursor = {}}), (Texts{"child"}));
     EXPECT_EQ(listed({.status = {}, .workflow = {}, .parent = "old", .cursor = {}}), (Texts{"child"}));
@@ -389,7 +390,8 @@ TEST_P(StoreConformance, SharedKeysAreReadScannedAndDeleted) {
     EXPECT_EQ(*store_->get("plan/b"), std::nullopt);
     EXPECT_EQ(*store_->get("plan/d"), value(""));
     using Rows = std::vector<std::pair<std::string, Bytes>>;
-    EXPECT_EQ(*store_->scan("plan/", "", 10), (Rows{{"plan/a", value("1")}, {"plan/c", value("33")}, {"plan/d", value("")}}));
+    EXPECT_EQ(*store_->scan("plan/", "", 10),
+              (Rows{{"plan/a", value("1")}, {"plan/c", value("33")}, {"plan/d", value("")}}));
     EXPECT_EQ(*store_->scan("plan/", "plan/a", 1), (Rows{{"plan/c", value("33")}}));
     EXPECT_EQ(*store_->scan("", "plan/d", 10), (Rows{{"q", value("4")}}));
     EXPECT_EQ(store_->scan("plan/", "", 0)->size(), 0U);
@@ -462,8 +464,7 @@ TEST_P(StoreConformance, CompletionsComeInTheOrderOfTheCommits) {
     });
     EXPECT_EQ(store_->load(key("a"))->last_seq, static_cast<std::uint64_t>(i) + 3);  // visible before it is durable
   }
-  while (store_->lend_thread()) {
-  }
+  while (store_->lend_thread()) {}
   std::unique_lock lock(mutex);
   told.wait(lock, [&] { return order.size() == k_commits; });
   for (int i = 0; i < k_commits; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);

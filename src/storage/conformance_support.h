@@ -19,8 +19,7 @@ inline Status commit_and_wait(Store& store, Commit commit) {
     outcome = std::move(status);
     told.notify_one();
   });
-  while (store.lend_thread()) {
-  }
+  while (store.lend_thread()) {}
   std::unique_lock lock(mutex);
   told.wait(lock, [&] { return outcome.has_value(); });
   return std::move(*outcome);

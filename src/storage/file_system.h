@@ -13,8 +13,8 @@
 
 namespace perdure::storage {
 
-inline constexpr std::size_t k_block_bytes = 4096;   // alignment of writes through BlockFile
-inline constexpr std::size_t k_sector_bytes = 512;   // what a disk writes whole or not at all
+inline constexpr std::size_t k_block_bytes = 4096;  // alignment of writes through BlockFile
+inline constexpr std::size_t k_sector_bytes = 512;  // what a disk writes whole or not at all
 
 // A file of fixed size that is overwritten in place.
 class BlockFile {
@@ -54,7 +54,7 @@ class FileSystem {
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // names, sorted
   virtual Status make_directory(const std::string& path) = 0;                       // and its parents; fine if there
   virtual Status sync_directory(const std::string& path) = 0;
-  virtual Status copy(const std::string& from, const std::string& to) = 0;          // or link: content never changes
+  virtual Status copy(const std::string& from, const std::string& to) = 0;  // or link: content never changes
 
   // Takes the lock and writes `holder` into the file; `conflict` with the present holder's text as its message.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path, std::string_view holder) = 0;

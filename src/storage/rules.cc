@@ -30,10 +30,11 @@ Status check_shape(const KeyWrite& write) {
 
 Status check_query(const ListQuery& query) {
   if (query.limit == 0 || query.limit > k_list_rows_max)
-    return fail(ErrorCode::invalid, "list: limit " + std::to_string(query.limit) + " is not within 1.." +
-                                        std::to_string(k_list_rows_max));
+    return fail(ErrorCode::invalid,
+                "list: limit " + std::to_string(query.limit) + " is not within 1.." + std::to_string(k_list_rows_max));
   if (!query.cursor.empty()) {
-    if (auto position = decode_cursor(query.cursor); !position) return tl::unexpected<Error>(std::move(position).error());
+    if (auto position = decode_cursor(query.cursor); !position)
+      return tl::unexpected<Error>(std::move(position).error());
   }
   return {};
 }
@@ -55,7 +56,8 @@ Result<ListPosition> decode_cursor(std::string_view cursor) {
     const char* end = cursor.data() + slash;
     const auto parsed = std::from_chars(cursor.data(), end, position.started_at);
     position.id = cursor.substr(slash + 1);
-    if (parsed.ec == std::errc() && parsed.ptr == end && position.started_at >= 0 && check_id("cursor", position.id)) return position;
+    if (parsed.ec == std::errc() && parsed.ptr == end && position.started_at >= 0 && check_id("cursor", position.id))
+      return position;
   }
   return fail(ErrorCode::invalid, "list: the cursor is not one that a page gave; start again without it");
 }

@@ -32,25 +32,25 @@ inline constexpr TimeMs k_wake_active = 0;
 struct RunRow {
   std::string workflow;
   std::string version;
-  std::string status;         // a RunStatus name (SPEC §0, DIALECT "Runs")
-  TimeMs started_at = 0;      // never changes; lists are ordered by it, newest first, then by id
+  std::string status;     // a RunStatus name (SPEC §0, DIALECT "Runs")
+  TimeMs started_at = 0;  // never changes; lists are ordered by it, newest first, then by id
   TimeMs updated_at = 0;
-  TimeMs closed_at = 0;       // 0 while open
+  TimeMs closed_at = 0;  // 0 while open
   bool closed = false;
-  std::string parent;         // run id of the parent, empty at top level
-  Bytes detail;               // JSON object: progress, error type, tags, search attributes
+  std::string parent;  // run id of the parent, empty at top level
+  Bytes detail;        // JSON object: progress, error type, tags, search attributes
   friend bool operator==(const RunRow&, const RunRow&) = default;
 };
 
 struct RunWrite {
   RunKey run;
-  std::uint64_t first_seq = 1;       // must be the run's last sequence + 1, else the commit fails with `conflict`;
-                                     // 1 creates the run, and then count, row and wake must be there
-  std::uint32_t count = 0;           // events in `batch`; 0 (and no batch) when only row, wake or snapshot change
+  std::uint64_t first_seq = 1;  // must be the run's last sequence + 1, else the commit fails with `conflict`;
+                                // 1 creates the run, and then count, row and wake must be there
+  std::uint32_t count = 0;      // events in `batch`; 0 (and no batch) when only row, wake or snapshot change
   Bytes batch;
-  std::optional<Bytes> snapshot;     // encoded state after this batch; loading starts from the newest
-  std::optional<RunRow> row;         // required in the write that creates the run
-  std::optional<TimeMs> wake;        // required in the write that creates the run
+  std::optional<Bytes> snapshot;  // encoded state after this batch; loading starts from the newest
+  std::optional<RunRow> row;      // required in the write that creates the run
+  std::optional<TimeMs> wake;     // required in the write that creates the run
   // History before the newest snapshot may be dropped once it is longer than this many events; 0 keeps all.
   std::uint64_t compact_over_events = 0;
 };
@@ -69,9 +69,9 @@ struct Commit {
 };
 
 struct LoadedRun {
-  Bytes snapshot;                       // empty when none was written
-  std::uint64_t snapshot_seq = 0;       // last sequence the snapshot covers
-  std::vector<Bytes> tail;              // batches after it, in order
+  Bytes snapshot;                  // empty when none was written
+  std::uint64_t snapshot_seq = 0;  // last sequence the snapshot covers
+  std::vector<Bytes> tail;         // batches after it, in order
   std::uint64_t last_seq = 0;
   RunRow row;
   TimeMs wake = k_never;
@@ -92,12 +92,12 @@ struct ListQuery {
   std::string tenant = "default";
   std::optional<std::string> status, workflow, parent;
   TimeMs started_from = 0, started_until = k_never;
-  std::string cursor;         // opaque, from the previous page; empty for the first
-  std::size_t limit = 100;    // rows, 1..10,000
+  std::string cursor;       // opaque, from the previous page; empty for the first
+  std::size_t limit = 100;  // rows, 1..10,000
 };
 struct ListPage {
   std::vector<std::pair<RunKey, RunRow>> rows;
-  std::string next_cursor;    // empty at the end
+  std::string next_cursor;  // empty at the end
 };
 
 struct VerifyReport {
@@ -109,7 +109,7 @@ struct StoreStats {
   std::uint64_t syncs = 0, records = 0, bytes_written = 0;  // of the journal since opening
   std::uint64_t overlay_bytes = 0;                          // committed, not yet in the tables
   std::uint64_t disk_bytes = 0;
-  std::uint64_t sync_us_total = 0;                          // time spent in fdatasync
+  std::uint64_t sync_us_total = 0;  // time spent in fdatasync
 };
 
 using Done = std::function<void(Status)>;

@@ -60,8 +60,7 @@ class Subscription : public testing::Test {
   }
 
   void settle() {
-    while (runtime::turn(*engine_)) {
-    }
+    while (runtime::turn(*engine_)) {}
   }
   void pass_days(int days) {
     for (int i = 0; i < days; ++i) {

@@ -77,15 +77,14 @@ std::vector<Case> read_corpus() {
 }
 
 const std::vector<std::string>& generated_inputs() {
-  static const std::vector<std::string> k_inputs = {
-      "null",
-      "[1,[2,3],null,\"x\"]",
-      R"({"a":{"b":[1,2]},"b":"text","c":null})",
-      R"([{"a":1,"b":2},{"a":0,"b":[1]}])",
-      "\"a,b,c\"",
-      "7",
-      R"({"b":[[2,1],[1,2]],"a":[{"b":1},{"b":0}]})",
-      "[[1,2],[3,4]]"};
+  static const std::vector<std::string> k_inputs = {"null",
+                                                    "[1,[2,3],null,\"x\"]",
+                                                    R"({"a":{"b":[1,2]},"b":"text","c":null})",
+                                                    R"([{"a":1,"b":2},{"a":0,"b":[1]}])",
+                                                    "\"a,b,c\"",
+                                                    "7",
+                                                    R"({"b":[[2,1],[1,2]],"a":[{"b":1},{"b":0}]})",
+                                                    "[[1,2],[3,4]]"};
   return k_inputs;
 }
 
@@ -153,7 +152,8 @@ std::string compare(const std::string& source, JqProgram& theirs, const std::str
 TEST(JqDiff, CorpusAndGeneratedProgramsAgree) {
   Differences differences;
   std::vector<Case> cases = read_corpus();
-  for (std::uint64_t seed = 1; seed <= k_generated; ++seed) cases.push_back({generate_program(seed), generated_inputs()});
+  for (std::uint64_t seed = 1; seed <= k_generated; ++seed)
+    cases.push_back({generate_program(seed), generated_inputs()});
   std::size_t pairs = 0;
   std::size_t listed = 0;
   for (const Case& c : cases) {
@@ -169,7 +169,8 @@ TEST(JqDiff, CorpusAndGeneratedProgramsAgree) {
       ADD_FAILURE() << c.program << "   <" << input << "\n    " << difference;
     }
   }
-  for (const std::string& pattern : differences.unused()) ADD_FAILURE() << "never needed in differences.txt: " << pattern;
+  for (const std::string& pattern : differences.unused())
+    ADD_FAILURE() << "never needed in differences.txt: " << pattern;
   EXPECT_GE(pairs, 5000U);
   RecordProperty("pairs", static_cast<int>(pairs));
   std::cout << pairs << " pairs, " << listed << " differ as listed\n";

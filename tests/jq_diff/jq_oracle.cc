@@ -16,8 +16,8 @@ Value convert(jv value) {
     case JV_KIND_FALSE: out = Value(false); break;
     case JV_KIND_NUMBER: out = Value(jv_number_value(value)); break;
     case JV_KIND_STRING:
-      out = Value(std::string_view(jv_string_value(value),
-                                   static_cast<std::size_t>(jv_string_length_bytes(jv_copy(value)))));
+      out = Value(
+          std::string_view(jv_string_value(value), static_cast<std::size_t>(jv_string_length_bytes(jv_copy(value)))));
       break;
     case JV_KIND_ARRAY:
       out = Value::array();

@@ -12,12 +12,14 @@ constexpr std::array<std::string_view, 11> k_binary = {"+", "-", "*", "/", "%", 
 constexpr std::array<std::string_view, 5> k_states = {"0", "null", "[]", "{}", "."};
 constexpr std::array<std::string_view, 4> k_update = {"=", "|=", "+=", "//="};
 constexpr std::array<std::string_view, 22> k_plain = {
-    "length", "keys",  "type",     "add",     "sort",     "unique",   "reverse",  "flatten",  "min",  "max", "tojson",
-    "floor",  "first", "transpose", "any",    "all",      "to_entries", "tostring", "ascii_downcase", "explode", "not", "last"};
-constexpr std::array<std::string_view, 12> k_with = {"map",      "select",   "sort_by", "group_by", "min_by", "max_by",
-                                                            "unique_by", "map_values", "limit", "path", "first", "del"};
-constexpr std::array<std::string_view, 8> k_values = {"has",       "contains", "index",     "join",
-                                                             "startswith", "split",   "rtrimstr", "ltrimstr"};
+    "length",     "keys",     "type",           "add",     "sort",  "unique",    "reverse", "flatten",
+    "min",        "max",      "tojson",         "floor",   "first", "transpose", "any",     "all",
+    "to_entries", "tostring", "ascii_downcase", "explode", "not",   "last"};
+constexpr std::array<std::string_view, 12> k_with = {"map",    "select", "sort_by",   "group_by",
+                                                     "min_by", "max_by", "unique_by", "map_values",
+                                                     "limit",  "path",   "first",     "del"};
+constexpr std::array<std::string_view, 8> k_values = {"has",        "contains", "index",    "join",
+                                                      "startswith", "split",    "rtrimstr", "ltrimstr"};
 constexpr std::array<std::string_view, 8> k_paths = {".a", ".b", ".[0]", ".a.b", ".[1:]", ".[]?", ".a[0]?", "..|.a?"};
 
 class Generator {
@@ -41,9 +43,9 @@ class Generator {
 
   std::string leaf() {
     static constexpr std::array<std::string_view, 30> k_leaves = {
-        ".",      ".a",     ".b",    ".a.b",  ".[0]",     ".[1:]",        ".[-1]",  "1",      "2",        "-3",
-        "0.5",    "null",   "true",  "false", "\"a\"",    "\"abc\"",      "[]",     "{}",     "[1,2,3]",  "{\"a\":1,\"b\":[2]}",
-        "length", "keys",   "type",  "add",   "not",      "tostring",     "empty",  ".[]",    "..",       "(1,2)"};
+        ".",      ".a",   ".b",   ".a.b",  ".[0]",  ".[1:]",    ".[-1]", "1",   "2",       "-3",
+        "0.5",    "null", "true", "false", "\"a\"", "\"abc\"",  "[]",    "{}",  "[1,2,3]", "{\"a\":1,\"b\":[2]}",
+        "length", "keys", "type", "add",   "not",   "tostring", "empty", ".[]", "..",      "(1,2)"};
     if (!variables_.empty() && below(4) == 0) return variables_[below(variables_.size())];
     return pick(k_leaves);
   }

@@ -104,8 +104,8 @@ void encode_commit(std::string& out, std::span<const RunWrite> runs, std::span<c
 Result<JournalEntry> decode_commit(std::string_view bytes) {
   Reader in(bytes);
   if (const std::uint8_t version = in.u8(); version > k_commit_version)
-    return fail(ErrorCode::unsupported, "commit version " + std::to_string(version) +
-                                            " is newer than this program; use a newer perdure");
+    return fail(ErrorCode::unsupported,
+                "commit version " + std::to_string(version) + " is newer than this program; use a newer perdure");
   JournalEntry entry;
   for (std::uint64_t n = in.count(4); n > 0 && in.ok(); --n) entry.runs.push_back(get_write(in));
   for (std::uint64_t n = in.count(2); n > 0 && in.ok(); --n) {

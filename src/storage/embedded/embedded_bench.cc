@@ -78,7 +78,8 @@ RunRow row_of(bool closed, TimeMs started_at) {
 }
 
 TimeMs now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 // Limits how many commits are on their way.
@@ -110,13 +111,15 @@ struct Figures {
 
 void print(const char* name, const Figures& f) {
   const double writes = static_cast<double>(f.writes);
-  std::printf("%-28s %9.0f run writes/s  %5.2f us cpu each  %6.0f journal bytes each  %5.0f syncs/s (%.0f us)  rss %.0f MB  disk %.0f MB\n",
-              name, writes / f.seconds, f.cpu / writes * 1e6,
-              static_cast<double>(f.after.bytes_written - f.before.bytes_written) / writes,
-              static_cast<double>(f.after.syncs - f.before.syncs) / f.seconds,
-              static_cast<double>(f.after.sync_us_total - f.before.sync_us_total) /
-                  static_cast<double>(std::max<std::uint64_t>(1, f.after.syncs - f.before.syncs)),
-              rss_mb(), static_cast<double>(f.after.disk_bytes) / 1e6);
+  std::printf(
+      "%-28s %9.0f run writes/s  %5.2f us cpu each  %6.0f journal bytes each  %5.0f syncs/s (%.0f us)  rss %.0f MB  "
+      "disk %.0f MB\n",
+      name, writes / f.seconds, f.cpu / writes * 1e6,
+      static_cast<double>(f.after.bytes_written - f.before.bytes_written) / writes,
+      static_cast<double>(f.after.syncs - f.before.syncs) / f.seconds,
+      static_cast<double>(f.after.sync_us_total - f.before.sync_us_total) /
+          static_cast<double>(std::max<std::uint64_t>(1, f.after.syncs - f.before.syncs)),
+      rss_mb(), static_cast<double>(f.after.disk_bytes) / 1e6);
   std::fflush(stdout);
 }
 
@@ -272,8 +275,8 @@ int bench(const std::string& dir, double for_seconds, const std::string& only) {
     auto opened = open_embedded(dir + "/store");
     if (!opened) return std::printf("%s\n", opened.error().message.c_str()), 1;
     Store& store = **opened;
-    std::printf("lone commit, lending: %.0f us; by the writer thread: %.0f us (rss %.0f MB)\n", lone_commit_us(store, true),
-                lone_commit_us(store, false), rss_mb());
+    std::printf("lone commit, lending: %.0f us; by the writer thread: %.0f us (rss %.0f MB)\n",
+                lone_commit_us(store, true), lone_commit_us(store, false), rss_mb());
     print("10 steps a run, 2 threads", run_steps(store, 2, 250, 10, for_seconds));
     print("1 step a run, 2 threads", run_steps(store, 2, 250, 1, for_seconds));
     print("100 steps a run, 2 threads", run_steps(store, 2, 250, 100, for_seconds));

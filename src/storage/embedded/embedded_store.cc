@@ -78,8 +78,9 @@ Status EmbeddedStore::start() {
   journal_options.first_segment_bytes = options_.first_segment_bytes;
   journal_options.segment_bytes = options_.segment_bytes;
   journal_options.stamp_seed = static_cast<std::uint32_t>(epoch_ * 0x9E3779B9U);
-  PERDURE_TRY(journal, Journal::open(files_, dir_ + "/journal", journal_options, applied,
-                                     [this](std::uint64_t ticket, std::string_view bytes) { return replay(ticket, bytes); }));
+  PERDURE_TRY(journal,
+              Journal::open(files_, dir_ + "/journal", journal_options, applied,
+                            [this](std::uint64_t ticket, std::string_view bytes) { return replay(ticket, bytes); }));
   journal_ = std::move(journal);
   if (next_ticket_ <= state.applied)
     return fail(ErrorCode::corrupt, dir_ + ": tables and journal end at commit " + std::to_string(next_ticket_ - 1) +

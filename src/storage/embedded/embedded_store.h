@@ -20,7 +20,7 @@ struct EmbeddedOptions {
   std::size_t table_cache_bytes = std::size_t{12} << 20;
   std::uint64_t first_segment_bytes = std::uint64_t{1} << 20;  // of the journal; later ones grow up to segment_bytes
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;
-  std::size_t group_bytes = std::size_t{2} << 20;              // of commits in one journal record
+  std::size_t group_bytes = std::size_t{2} << 20;  // of commits in one journal record
   // What is left in the overlay at closing goes to the tables when it is more than this; else opening reads the journal.
   std::size_t drain_on_close_bytes = std::size_t{256} << 10;
 

@@ -9,9 +9,7 @@ namespace {
 
 std::string parent(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-tl::unexpected<Error> missing(const std::string& path) {
-  return fail(ErrorCode::not_found, path + ": no such file");
-}
+tl::unexpected<Error> missing(const std::string& path) { return fail(ErrorCode::not_found, path + ": no such file"); }
 
 }  // namespace
 
@@ -20,7 +18,8 @@ class FaultyBlockFile final : public BlockFile {
   FaultyBlockFile(FaultyFileSystem& files, std::string path, FaultyFileSystem::Content content)
       : files_(files), path_(std::move(path)), content_(std::move(content)) {}
   Status write(std::uint64_t offset, std::string_view bytes) override {
-    CHECK(offset % k_block_bytes == 0 && bytes.size() % k_block_bytes == 0 && offset + bytes.size() <= content_->size());
+    CHECK(offset % k_block_bytes == 0 && bytes.size() % k_block_bytes == 0 &&
+          offset + bytes.size() <= content_->size());
     CHECK(reinterpret_cast<std::uintptr_t>(bytes.data()) % k_block_bytes == 0);
     const auto entered = files_.enter(path_, true);
     if (entered.is_torn) files_.tear(*content_, offset, bytes);
@@ -126,7 +125,8 @@ Result<std::unique_ptr<BlockFile>> FaultyFileSystem::open_blocks(const std::stri
 
 Status FaultyFileSystem::write(const std::string& path, std::string_view content) {
   const Entered entered = enter(path, true);
-  if (entered.is_torn) names_[path] = std::make_shared<std::string>(content.substr(0, random_() % (content.size() + 1)));
+  if (entered.is_torn)
+    names_[path] = std::make_shared<std::string>(content.substr(0, random_() % (content.size() + 1)));
   PERDURE_TRY_VOID(entered.outcome);
   names_[path] = std::make_shared<std::string>(content);
   return {};

@@ -28,7 +28,8 @@ struct Sorted {
 
 class Planner {
  public:
-  Planner(const Tables& tables, TimeMs newest_start) : tables_(tables), fresh_after_(newest_start), newest_(newest_start) {}
+  Planner(const Tables& tables, TimeMs newest_start)
+      : tables_(tables), fresh_after_(newest_start), newest_(newest_start) {}
 
   Status add(const RunKey& key, const RunDelta& run) {
     if (run.below && run.covers) PERDURE_TRY_VOID(erase_run(key, *run.below));
@@ -55,11 +56,11 @@ class Planner {
   Sorted finish() {
     for (auto& lane : out_.lanes) {
       // An erase and a put of one key (a purged run whose id and start came again): the put stays.
-      std::sort(lane.begin(), lane.end(), [](const DataRow& a, const DataRow& b) {
-        return std::tie(a.key, a.what) < std::tie(b.key, b.what);
-      });
-      lane.erase(std::unique(lane.begin(), lane.end(), [](const DataRow& a, const DataRow& b) { return a.key == b.key; }),
-                 lane.end());
+      std::sort(lane.begin(), lane.end(),
+                [](const DataRow& a, const DataRow& b) { return std::tie(a.key, a.what) < std::tie(b.key, b.what); });
+      lane.erase(
+          std::unique(lane.begin(), lane.end(), [](const DataRow& a, const DataRow& b) { return a.key == b.key; }),
+          lane.end());
     }
     // The same for wakes: a put sorts before the erase.
     std::sort(out_.wakes.begin(), out_.wakes.end(), [](const auto& a, const auto& b) {
@@ -139,7 +140,8 @@ class Planner {
       bytes += run.batches[at].batch.size();
       if (bytes < k_chunk_bytes && at + 1 < run.batches.size()) continue;
       put(fresh ? Lane::fresh_chunks : Lane::later_chunks,
-          {chunk_key(fresh ? Series::first : Series::later, head.started_at, key, run.batches[begin].first_seq), DataRow::What::chunk, &run, begin, at + 1});
+          {chunk_key(fresh ? Series::first : Series::later, head.started_at, key, run.batches[begin].first_seq),
+           DataRow::What::chunk, &run, begin, at + 1});
       begin = at + 1;
       bytes = 0;
     }

@@ -1,7 +1,7 @@
 // What a store's directory holds, read without opening it for writing.
 #include "base/json.h"
-#include "storage/embedded/embedded_store.h"
 #include "storage/embedded/codec.h"
+#include "storage/embedded/embedded_store.h"
 #include "storage/embedded/journal.h"
 #include "storage/embedded/posix_file_system.h"
 #include "storage/embedded/store_files.h"

@@ -103,8 +103,9 @@ Status Journal::append(std::uint64_t first_ticket, std::span<const std::string> 
   const auto stamp = static_cast<std::uint32_t>(
       checksum64({reinterpret_cast<const char*>(&first_ticket), sizeof first_ticket}, options_.stamp_seed + appends_));
   ++appends_;
-  const EncodedRecord record = encode_record(
-      {segment.header.segment, first_ticket, chain_, segment.header.salt, stamp, commits}, {buffer_.get(), buffer_bytes_});
+  const EncodedRecord record =
+      encode_record({segment.header.segment, first_ticket, chain_, segment.header.salt, stamp, commits},
+                    {buffer_.get(), buffer_bytes_});
   PERDURE_TRY_VOID(segment.file->write(offset_, {buffer_.get(), record.size_bytes}));
   offset_ += record.size_bytes;
   remaining_.store(segment.header.size_bytes - offset_, std::memory_order_relaxed);
@@ -155,7 +156,8 @@ bool Journal::wants_segment() const {
 std::uint64_t Journal::next_size(std::size_t payload_bytes) const {
   const std::uint64_t current = segments_.empty() ? 0 : segments_.back()->header.size_bytes;
   const std::uint64_t grown = std::clamp(current * 4, options_.first_segment_bytes, options_.segment_bytes);
-  return std::min(std::max<std::uint64_t>(grown, record_size_bytes(payload_bytes) + k_block_bytes), options_.segment_bytes);
+  return std::min(std::max<std::uint64_t>(grown, record_size_bytes(payload_bytes) + k_block_bytes),
+                  options_.segment_bytes);
 }
 
 Status Journal::prepare(std::size_t payload_bytes) {
@@ -199,7 +201,8 @@ Result<std::unique_ptr<Journal::Segment>> Journal::fill_segment(const std::strin
   bool reused = false;
   {
     const std::lock_guard lock(mutex_);
-    const auto fits = std::find_if(spares_.begin(), spares_.end(), [&](const Spare& s) { return s.size_bytes == size_bytes; });
+    const auto fits =
+        std::find_if(spares_.begin(), spares_.end(), [&](const Spare& s) { return s.size_bytes == size_bytes; });
     if (fits != spares_.end()) {
       reused = files_.rename(fits->path, making).has_value();
       spares_.erase(fits);
@@ -210,8 +213,8 @@ Result<std::unique_ptr<Journal::Segment>> Journal::fill_segment(const std::strin
   segment->header = {number, size_bytes,
                      checksum64(segment->path, (std::uint64_t{options_.stamp_seed} << 32) ^ number)};
   const std::string block = encode_segment_header(segment->header);
-  const std::unique_ptr<char, void (*)(void*)> aligned(static_cast<char*>(std::aligned_alloc(k_block_bytes, k_block_bytes)),
-                                                       std::free);
+  const std::unique_ptr<char, void (*)(void*)> aligned(
+      static_cast<char*>(std::aligned_alloc(k_block_bytes, k_block_bytes)), std::free);
   std::copy(block.begin(), block.end(), aligned.get());
   PERDURE_TRY_VOID(file->write(0, {aligned.get(), k_block_bytes}));
   PERDURE_TRY_VOID(files_.rename(making, segment->path));

@@ -73,8 +73,8 @@ class Journal {
   Journal(FileSystem& files, std::string directory, const JournalOptions& options);
   Status adopt(std::vector<std::string> names, std::uint64_t applied, const OnCommit& on_commit);
   Result<std::unique_ptr<Segment>> make_segment(std::uint64_t number, std::uint64_t size_bytes);
-  Result<std::unique_ptr<Segment>> fill_segment(const std::string& path, const std::string& making, std::uint64_t number,
-                                                std::uint64_t size_bytes);
+  Result<std::unique_ptr<Segment>> fill_segment(const std::string& path, const std::string& making,
+                                                std::uint64_t number, std::uint64_t size_bytes);
   std::uint64_t next_size(std::size_t payload_bytes) const;
   void take_next_segment();
 
@@ -90,7 +90,7 @@ class Journal {
   std::unique_ptr<char, void (*)(void*)> buffer_;
   std::size_t buffer_bytes_ = 0;
 
-  mutable std::mutex mutex_;  // guards what follows; never held during a write of the writer
+  mutable std::mutex mutex_;                       // guards what follows; never held during a write of the writer
   std::deque<std::unique_ptr<Segment>> segments_;  // oldest first; the last is written
   std::unique_ptr<Segment> ready_;
   std::vector<Spare> spares_;

@@ -35,9 +35,9 @@ struct RecordHeader {
   std::uint64_t first_ticket = 0;  // commits are numbered from 1 without gaps; a record holds a run of them
   std::uint32_t commits = 0;
   std::uint32_t payload_bytes = 0;
-  std::uint64_t previous = 0;          // the chain value of the record before
+  std::uint64_t previous = 0;  // the chain value of the record before
   std::uint64_t payload_checksum = 0;
-  std::uint64_t chain = 0;             // checksum of the header, which covers all of the above
+  std::uint64_t chain = 0;  // checksum of the header, which covers all of the above
 };
 
 // Blocks that a record with this payload takes, in bytes.
@@ -67,12 +67,12 @@ struct RecordRead {
   Outcome outcome = Outcome::nothing;
   RecordHeader header;  // meaningful when valid
   std::string payload;
-  std::string why;      // of damaged
+  std::string why;  // of damaged
 };
 struct Expected {
   std::uint64_t segment = 0, salt = 0;
-  std::uint64_t ticket = 0;                 // 0: any
-  std::optional<std::uint64_t> previous;    // absent: the first record that is read
+  std::uint64_t ticket = 0;               // 0: any
+  std::optional<std::uint64_t> previous;  // absent: the first record that is read
 };
 // What stands at the start of `bytes`, which reaches to the end of the segment (or at least of the record).
 RecordRead read_record(std::string_view bytes, const Expected& expected);

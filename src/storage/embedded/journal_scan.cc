@@ -44,7 +44,8 @@ class Window {
     const std::uint64_t left = file_.size() - std::min(offset, file_.size());
     size = static_cast<std::size_t>(std::min<std::uint64_t>(size, left));
     if (offset < start_ || offset + size > start_ + bytes_.size()) {
-      PERDURE_TRY(bytes, file_.read(offset, std::max<std::size_t>(size, std::min<std::uint64_t>(k_window_bytes, left))));
+      PERDURE_TRY(bytes,
+                  file_.read(offset, std::max<std::size_t>(size, std::min<std::uint64_t>(k_window_bytes, left))));
       bytes_ = std::move(bytes);
       start_ = offset;
     }
@@ -64,7 +65,8 @@ Result<std::optional<std::uint64_t>> later_record(OpenSegment& segment, Window& 
     PERDURE_TRY(bytes, window.at(offset, k_sector_bytes));
     if (!starts_record(bytes)) continue;
     const auto header = peek_record(bytes);
-    if (header && header->segment == segment.header.segment && header->first_ticket >= ticket) return std::optional(offset);
+    if (header && header->segment == segment.header.segment && header->first_ticket >= ticket)
+      return std::optional(offset);
   }
   return std::optional<std::uint64_t>();
 }
@@ -100,8 +102,9 @@ class Scanner {
       if (record.outcome != RecordRead::Outcome::valid) {
         info.torn_tail = record.outcome == RecordRead::Outcome::torn;
         PERDURE_TRY(later, later_record(segment, window, offset + k_block_bytes, next_));
-        if (later) return damage(segment, offset, "a record is missing or damaged; byte " + std::to_string(*later) +
-                                                      " holds a later one");
+        if (later)
+          return damage(segment, offset,
+                        "a record is missing or damaged; byte " + std::to_string(*later) + " holds a later one");
         return {};
       }
       PERDURE_TRY_VOID(take(segment, offset, record));
@@ -117,15 +120,16 @@ class Scanner {
  private:
   Status take(const OpenSegment& segment, std::uint64_t offset, const RecordRead& record) {
     if (!read_any_ && record.header.first_ticket > range_.after + 1)
-      return damage(segment, offset, "the journal begins at commit " + std::to_string(record.header.first_ticket) +
-                                         ", but the tables end at " + std::to_string(range_.after));
+      return damage(segment, offset,
+                    "the journal begins at commit " + std::to_string(record.header.first_ticket) +
+                        ", but the tables end at " + std::to_string(range_.after));
     PERDURE_TRY(commits, split_payload(record.payload, record.header.commits));
     std::uint64_t ticket = record.header.first_ticket;
     for (const std::string_view commit : commits) {
       if (ticket > range_.after && ticket <= range_.until) {
         if (Status status = on_commit_(ticket, commit); !status)
-          return wrap(std::move(status).error(), segment.path + ": byte " + std::to_string(offset) + ": commit " +
-                                                     std::to_string(ticket));
+          return wrap(std::move(status).error(),
+                      segment.path + ": byte " + std::to_string(offset) + ": commit " + std::to_string(ticket));
       }
       ++ticket;
     }
@@ -165,8 +169,14 @@ Result<JournalScan> scan_journal(FileSystem& files, const std::string& directory
   Scanner scanner(range, on_commit, out);
   for (std::size_t i = 0; i < segments.size(); ++i) {
     OpenSegment& segment = segments[i];
-    SegmentInfo info{segment.path.substr(directory.size() + 1), segment.header.segment, segment.header.size_bytes, 0, 0, 0,
-                     k_block_bytes, false};
+    SegmentInfo info{segment.path.substr(directory.size() + 1),
+                     segment.header.segment,
+                     segment.header.size_bytes,
+                     0,
+                     0,
+                     0,
+                     k_block_bytes,
+                     false};
     out.headers[segment.header.segment] = segment.header;
     if (i < start) {
       info.first_ticket = segment.first ? segment.first->first_ticket : 0;

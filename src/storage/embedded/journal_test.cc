@@ -9,8 +9,8 @@
 #include "base/hash.h"
 #include "storage/embedded/codec.h"
 #include "storage/embedded/faulty_file_system.h"
-#include "storage/embedded/store_files.h"
 #include "storage/embedded/posix_file_system.h"
+#include "storage/embedded/store_files.h"
 #include "storage/embedded/test_directory.h"
 
 namespace perdure::storage {
@@ -64,10 +64,33 @@ TEST(JournalFormat, GoldenBytes) {
   encode_commit(commit, {&write, 1}, keys, purged);
   EXPECT_EQ(hex(commit),
             "0101"
-            "0764656661756c74" "027231" "1f" "01" "02" "024142" "0153"
-            "0177" "0131" "0772756e6e696e67" "c801" "ca01" "00" "00" "0170" "027b7d" "0e" "03"
-            "02" "036b2f31" "01" "0176" "036b2f32" "00"
-            "01" "0174" "027232");
+            "0764656661756c74"
+            "027231"
+            "1f"
+            "01"
+            "02"
+            "024142"
+            "0153"
+            "0177"
+            "0131"
+            "0772756e6e696e67"
+            "c801"
+            "ca01"
+            "00"
+            "00"
+            "0170"
+            "027b7d"
+            "0e"
+            "03"
+            "02"
+            "036b2f31"
+            "01"
+            "0176"
+            "036b2f32"
+            "00"
+            "01"
+            "0174"
+            "027232");
   EXPECT_EQ(hex(encode_head({9, 4, 2, 100, k_never, true})), "01090402c801feffffffffffffffff0101");
 }
 
@@ -101,7 +124,8 @@ TEST(JournalFormat, TellsTornFromDamaged) {
     std::string flipped = whole;
     flipped[at] = static_cast<char>(flipped[at] ^ 0x10);
     const RecordRead read = read_record(flipped, k_expected);
-    const bool in_content = at % k_sector_bytes < k_sector_content_bytes && at < 6 * k_sector_bytes + 34;  // 56 + 2 + 3000 bytes
+    const bool in_content =
+        at % k_sector_bytes < k_sector_content_bytes && at < 6 * k_sector_bytes + 34;  // 56 + 2 + 3000 bytes
     EXPECT_EQ(read.outcome, in_content ? Outcome::damaged : Outcome::valid) << at;
   }
 }
@@ -109,10 +133,11 @@ TEST(JournalFormat, TellsTornFromDamaged) {
 TEST(JournalFormat, StaleRecordsAreNeverTaken) {
   using Outcome = RecordRead::Outcome;
   const std::string record = record_of(7, 9, {"x"});
-  EXPECT_EQ(read_record(record, {6, 1, 7, {}}).outcome, Outcome::nothing);                          // earlier use
-  EXPECT_EQ(read_record(record, {5, 0x1122334455667788, 8, {}}).outcome, Outcome::nothing);         // earlier commit
-  EXPECT_EQ(read_record(record, {5, 0x1122334455667788, 6, {}}).outcome, Outcome::damaged);         // one is missing
-  EXPECT_EQ(read_record(record, {5, 0x1122334455667788, 7, std::uint64_t{8}}).outcome, Outcome::damaged);  // other chain
+  EXPECT_EQ(read_record(record, {6, 1, 7, {}}).outcome, Outcome::nothing);                   // earlier use
+  EXPECT_EQ(read_record(record, {5, 0x1122334455667788, 8, {}}).outcome, Outcome::nothing);  // earlier commit
+  EXPECT_EQ(read_record(record, {5, 0x1122334455667788, 6, {}}).outcome, Outcome::damaged);  // one is missing
+  EXPECT_EQ(read_record(record, {5, 0x1122334455667788, 7, std::uint64_t{8}}).outcome,
+            Outcome::damaged);  // other chain
   EXPECT_EQ(read_record(std::string(8192, '\0'), k_expected).outcome, Outcome::nothing);
 }
 

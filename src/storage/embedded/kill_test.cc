@@ -38,7 +38,8 @@ TEST(KillChild, DISABLED_RunsUntilKilled) {
   const auto script = killed_script();
   for (std::size_t i = static_cast<std::size_t>(std::atoi(start)); i < script.size(); ++i) {
     Status status = run_operation(**store, script[i]);
-    if (status && std::holds_alternative<Purge>(script[i])) status = commit_and_wait(**store, {{}, {}, (*store)->epoch()});
+    if (status && std::holds_alternative<Purge>(script[i]))
+      status = commit_and_wait(**store, {{}, {}, (*store)->epoch()});
     ASSERT_TRUE(status.has_value()) << status.error().message;
     ASSERT_EQ(::write(std::atoi(pipe_end), "+", 1), 1);
   }
@@ -96,7 +97,8 @@ TEST(Kill, NothingAcknowledgedIsLostHoweverOftenTheProcessIsKilled) {
     ASSERT_TRUE(store.has_value()) << store.error().message;
     const std::string shown = *show(**store);
     done += acknowledged;
-    if (done < script.size() && shown == expected[done + 1] && shown != expected[done]) ++done;  // durable, not yet told
+    if (done < script.size() && shown == expected[done + 1] && shown != expected[done])
+      ++done;  // durable, not yet told
     ASSERT_EQ(shown, expected[done]) << "after kill " << kills;
   }
   EXPECT_EQ(done, script.size());
@@ -113,7 +115,8 @@ TEST(Kill, FlippedBytesOfTheTablesAreFoundOrHarmless) {
     options.drain_on_close_bytes = 0;
     auto store = open_embedded(origin.path(), options);
     ASSERT_TRUE(store.has_value());
-    for (const Operation& operation : ScriptWriter(4).write(30)) ASSERT_TRUE(run_operation(**store, operation).has_value());
+    for (const Operation& operation : ScriptWriter(4).write(30))
+      ASSERT_TRUE(run_operation(**store, operation).has_value());
     ASSERT_TRUE(commit_and_wait(**store, {{}, {}, (*store)->epoch()}).has_value());
     shown = *show(**store);
   }

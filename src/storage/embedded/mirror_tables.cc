@@ -87,7 +87,9 @@ class MirrorCursor final : public TableCursor {
 class MirrorTables final : public Tables {
  public:
   MirrorTables(FileSystem& files, std::string directory, Content content)
-      : files_(files), directory_(std::move(directory)), content_(std::make_shared<const Content>(std::move(content))) {}
+      : files_(files),
+        directory_(std::move(directory)),
+        content_(std::make_shared<const Content>(std::move(content))) {}
 
   Result<std::optional<std::string>> get(Space space, std::string_view key) const override {
     const auto content = now();

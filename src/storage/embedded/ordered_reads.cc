@@ -53,8 +53,9 @@ Result<std::vector<Wake>> EmbeddedStore::wakes_once(TimeMs from, TimeMs until, c
       }
     }
     const std::size_t count = std::min(limit, found.size());
-    std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end(),
-                      [](const auto& a, const auto& b) { return a.first != b.first ? a.first < b.first : *a.second < *b.second; });
+    std::partial_sort(
+        found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end(),
+        [](const auto& a, const auto& b) { return a.first != b.first ? a.first < b.first : *a.second < *b.second; });
     for (std::size_t i = 0; i < count; ++i) changed.push_back({found[i].first, *found[i].second});
   }
 
@@ -149,7 +150,8 @@ Result<ListPage> EmbeddedStore::list_once(const ListQuery& query) const {
     if (!matches(query, *row)) continue;
     {
       const std::lock_guard lock(mutex_);
-      if (std::any_of(all.begin(), all.end(), [&](const auto& g) { return has_row(g->find(key->run), ticket); })) continue;
+      if (std::any_of(all.begin(), all.end(), [&](const auto& g) { return has_row(g->find(key->run), ticket); }))
+        continue;
     }
     for (; next != changed.end() && rows.size() <= query.limit &&
            listed_before(next->second.started_at, next->first.id, key->at, key->run.id);

@@ -25,8 +25,8 @@ struct RunDelta {
   std::vector<HistoryBatch> batches;
   std::uint64_t compact_over_events = 0;
 
-  std::uint64_t first_ticket = 0;   // the commit that brought the run into this generation
-  std::uint64_t row_ticket = 0;     // the first one after which lists must not look below; 0: none
+  std::uint64_t first_ticket = 0;  // the commit that brought the run into this generation
+  std::uint64_t row_ticket = 0;    // the first one after which lists must not look below; 0: none
   // While a commit is checked before any of it applies: where its earlier writes will have taken the run.
   std::uint64_t checked_by = 0, checked_last_seq = 0;
   TimeMs checked_started_at = 0;

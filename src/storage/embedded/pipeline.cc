@@ -121,7 +121,8 @@ Status EmbeddedStore::check(std::span<RunDelta* const> deltas, const Commit& com
 
 void EmbeddedStore::apply(std::span<RunDelta* const> deltas, Commit& commit, const RunKey* purged) {
   if (purged != nullptr) active_->purge(*deltas.front(), next_ticket_);
-  for (std::size_t i = 0; i < commit.runs.size(); ++i) active_->apply(*deltas[i], std::move(commit.runs[i]), next_ticket_);
+  for (std::size_t i = 0; i < commit.runs.size(); ++i)
+    active_->apply(*deltas[i], std::move(commit.runs[i]), next_ticket_);
   for (KeyWrite& write : commit.keys) active_->apply(std::move(write));
 }
 
@@ -186,8 +187,7 @@ Status EmbeddedStore::await_room(Lock& lock, std::size_t body_bytes) {
     if (failure_) return tl::unexpected<Error>(failed_earlier(*failure_));
     const std::size_t total = pending_bytes_ + body_bytes;
     if (!frozen_.empty() && active_->size_bytes() >= 2 * generation_bytes(options_)) {
-      if (tables_trouble_)
-        return wrap(*tables_trouble_, "no commit is taken while the tables can't be written");
+      if (tables_trouble_) return wrap(*tables_trouble_, "no commit is taken while the tables can't be written");
     } else if (pending_bytes_ == 0 || total <= k_pending_bytes_max) {
       if (journal_->has_room(payload_of(total, pending_.size() + 1))) return {};
       wanted_payload_bytes_ = std::max(wanted_payload_bytes_, payload_of(body_bytes, 1));

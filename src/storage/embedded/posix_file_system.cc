@@ -18,9 +18,9 @@ namespace perdure::storage {
 namespace {
 
 tl::unexpected<Error> refused(const char* call, const std::string& path, int error) {
-  const ErrorCode code = error == ENOENT                        ? ErrorCode::not_found
-                         : error == ENOSPC || error == EDQUOT   ? ErrorCode::exhausted
-                                                                : ErrorCode::io;
+  const ErrorCode code = error == ENOENT                      ? ErrorCode::not_found
+                         : error == ENOSPC || error == EDQUOT ? ErrorCode::exhausted
+                                                              : ErrorCode::io;
   std::string message = path + ": " + call + ": " + std::strerror(error);
   if (code == ErrorCode::exhausted) message += "; free some space and try again";
   return fail(code, std::move(message));
@@ -31,7 +31,9 @@ class Descriptor {
   explicit Descriptor(int fd) : fd_(fd) {}
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { if (fd_ >= 0) ::close(fd_); }
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
 
@@ -248,8 +250,8 @@ std::string describe_this_process() {
   for (char& c : command) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
   return "pid " + std::to_string(::getpid()) + " on " + host.data() + " (" + command + ", since " +
          format_timestamp(now.count()) + ")";
 }

@@ -37,9 +37,7 @@ TEST_P(RandomOperations, MatchTheMemoryStore) {
       const Status status = run_operation(**store, operation);
       ASSERT_TRUE(expected.has_value()) << expected.error().message;
       ASSERT_TRUE(status.has_value()) << status.error().message;
-      if (++done % 20 == 0) {
-        ASSERT_EQ(*show(**store), *show(*reference)) << "after operation " << done;
-      }
+      if (++done % 20 == 0) { ASSERT_EQ(*show(**store), *show(*reference)) << "after operation " << done; }
       if (done % 50 == 0) {
         // A purge is durable with the next commit.
         ASSERT_TRUE(commit_and_wait(**store, {{}, {}, (*store)->epoch()}).has_value());

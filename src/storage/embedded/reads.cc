@@ -17,8 +17,8 @@ tl::unexpected<Error> damaged(const RunKey& run, const std::string& what) {
 
 // What the generations say of a run; newest wins.
 struct EmbeddedStore::RunView {
-  bool known = false;            // some generation knows the run; `head` is then its present state
-  bool covers = false;           // nothing in the tables counts
+  bool known = false;   // some generation knows the run; `head` is then its present state
+  bool covers = false;  // nothing in the tables counts
   std::optional<RunHead> head;
   std::optional<RunRow> row;
   std::optional<Bytes> snapshot;
@@ -53,7 +53,8 @@ EmbeddedStore::RunView EmbeddedStore::view(const RunKey& run, std::uint64_t from
 }
 
 Status EmbeddedStore::read_chunks(const RunHead& head, const RunKey& run, std::uint64_t from_seq,
-                                  std::uint64_t until_seq, std::size_t max_bytes, std::vector<HistoryBatch>& out) const {
+                                  std::uint64_t until_seq, std::size_t max_bytes,
+                                  std::vector<HistoryBatch>& out) const {
   const std::string later_prefix = chunk_prefix(Series::later, head.started_at, run);
   auto later = tables_->seek(Space::data, chunk_key(Series::later, head.started_at, run, from_seq), true);
   PERDURE_TRY_VOID(later->status());
@@ -123,7 +124,8 @@ Result<LoadedRun> EmbeddedStore::load_once(const RunKey& run) const {
   std::vector<HistoryBatch> batches;
   const std::uint64_t from = head.snapshot_seq + 1;
   const std::uint64_t overlay_from = seen.batches.empty() ? head.last_seq + 1 : seen.batches.front().first_seq;
-  if (!seen.covers && from < overlay_from) PERDURE_TRY_VOID(read_chunks(head, run, from, overlay_from, SIZE_MAX, batches));
+  if (!seen.covers && from < overlay_from)
+    PERDURE_TRY_VOID(read_chunks(head, run, from, overlay_from, SIZE_MAX, batches));
   std::move(seen.batches.begin(), seen.batches.end(), std::back_inserter(batches));
   std::uint64_t next = from;
   for (HistoryBatch& batch : batches) {

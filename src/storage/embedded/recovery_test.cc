@@ -169,7 +169,8 @@ TEST(Recovery, AFullDiskAtEveryCallIsSurvivedAndCommitsResumeWhenThereIsSpace) {
   for (std::size_t at = 1; at <= calls; ++at) {
     SCOPED_TRACE("full from call " + std::to_string(at));
     FaultyFileSystem files(at);
-    files.set_faults([&](std::uint64_t call) { return call >= at && call < at + 12 ? DiskFault::no_space : DiskFault::none; });
+    files.set_faults(
+        [&](std::uint64_t call) { return call >= at && call < at + 12 ? DiskFault::no_space : DiskFault::none; });
     run_through_errors(files, script, expected);
     if (HasFatalFailure()) return;
   }
@@ -207,7 +208,8 @@ std::map<std::string, std::string> small_store(std::string& shown) {
   options.first_segment_bytes = options.segment_bytes = 24 << 10;
   auto store = open_embedded("/store", options);
   EXPECT_TRUE(store.has_value());
-  for (const Operation& operation : ScriptWriter(11).write(16)) EXPECT_TRUE(run_durably(**store, operation).has_value());
+  for (const Operation& operation : ScriptWriter(11).write(16))
+    EXPECT_TRUE(run_durably(**store, operation).has_value());
   EXPECT_TRUE((*store)->put_blob(Bytes::copy("a blob")).has_value());
   shown = *show(**store);
   return files.snapshot();  // as after a crash: not closed
@@ -220,7 +222,8 @@ TEST(Recovery, EveryFlippedByteIsFoundOrHarmless) {
   for (const auto& [path, content] : original) {
     for (std::size_t at = 0; at < content.size(); ++at) {
       // Of blocks that were never written a sample does.
-      const std::string_view block = std::string_view(content).substr(at / k_block_bytes * k_block_bytes, k_block_bytes);
+      const std::string_view block =
+          std::string_view(content).substr(at / k_block_bytes * k_block_bytes, k_block_bytes);
       if (at % 61 != 0 && block.find_first_not_of('\0') == std::string_view::npos) continue;
       auto damaged = original;
       damaged[path][at] = static_cast<char>(damaged[path][at] ^ (1 << (at % 8)));

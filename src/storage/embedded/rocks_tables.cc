@@ -188,7 +188,8 @@ class RocksCursor final : public TableCursor {
 
 class RocksTables final : public Tables {
  public:
-  RocksTables(std::string directory, const RocksOptions& options) : directory_(std::move(directory)), options_(options) {}
+  RocksTables(std::string directory, const RocksOptions& options)
+      : directory_(std::move(directory)), options_(options) {}
   ~RocksTables() override {
     if (!database_) return;
     for (rocksdb::ColumnFamilyHandle* family : families_) database_->DestroyColumnFamilyHandle(family);
@@ -243,7 +244,8 @@ class RocksTables final : public Tables {
 
   Status copy_to(const std::string& directory) override {
     rocksdb::Checkpoint* made = nullptr;
-    if (const auto status = rocksdb::Checkpoint::Create(database_.get(), &made); !status.ok()) return refused(status, directory_);
+    if (const auto status = rocksdb::Checkpoint::Create(database_.get(), &made); !status.ok())
+      return refused(status, directory_);
     const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
     if (const auto status = checkpoint->CreateCheckpoint(directory); !status.ok()) return refused(status, directory);
     return {};
@@ -321,9 +323,7 @@ Result<std::unique_ptr<Tables>> open_rocks_tables(const std::string& directory, 
     auto tables = std::make_unique<RocksTables>(directory, options);
     PERDURE_TRY_VOID(tables->open());
     return tables;
-  } catch (const std::exception& problem) {
-    return fail(ErrorCode::io, directory + ": tables: " + problem.what());
-  }
+  } catch (const std::exception& problem) { return fail(ErrorCode::io, directory + ": tables: " + problem.what()); }
 }
 
 }  // namespace perdure::storage

@@ -97,7 +97,8 @@ class EmbeddedStore final : public Store {
   Result<std::optional<RunRow>> table_row(const RunKey& run, const RunHead& head) const;
   Result<LoadedRun> load_once(const RunKey& run) const;
   Result<std::optional<RunRow>> row_once(const RunKey& run) const;
-  Result<std::vector<HistoryBatch>> history_once(const RunKey& run, std::uint64_t from_seq, std::size_t max_bytes) const;
+  Result<std::vector<HistoryBatch>> history_once(const RunKey& run, std::uint64_t from_seq,
+                                                 std::size_t max_bytes) const;
   Result<std::vector<Wake>> wakes_once(TimeMs from, TimeMs until, const std::optional<Wake>& after,
                                        std::size_t limit) const;
   Result<ListPage> list_once(const ListQuery& query) const;
@@ -120,17 +121,17 @@ class EmbeddedStore final : public Store {
   std::deque<std::shared_ptr<Generation>> frozen_;  // oldest first
   std::uint64_t drops_ = 0;                         // generations dropped; a read that spans one starts again
   std::uint64_t next_ticket_ = 1, durable_ = 0, applied_ = 0;
-  std::vector<std::string> pending_;                // tickets durable_+1 … next_ticket_-1, but for those being written
+  std::vector<std::string> pending_;  // tickets durable_+1 … next_ticket_-1, but for those being written
   std::vector<Done> pending_done_;
   std::size_t pending_bytes_ = 0;
   std::vector<std::string> used_buffers_;
-  std::size_t wanted_payload_bytes_ = 0;            // a commit waits for a segment that holds this
-  std::size_t waiting_ = 0;                         // threads on moved_
+  std::size_t wanted_payload_bytes_ = 0;  // a commit waits for a segment that holds this
+  std::size_t waiting_ = 0;               // threads on moved_
   bool writing_ = false, draining_ = false, preparing_ = false, stopping_ = false;
-  std::optional<Error> failure_;                    // of a sync: nothing is taken until recover()
+  std::optional<Error> failure_;  // of a sync: nothing is taken until recover()
   std::optional<Error> tables_trouble_, space_trouble_;
   bool writer_idle_ = false;
-  std::uint64_t checks_ = 0;                        // numbers the checks of commits, refused ones too
+  std::uint64_t checks_ = 0;  // numbers the checks of commits, refused ones too
   std::uint64_t syncs_ = 0, sync_us_total_ = 0;
   std::thread writer_, drainer_, preparer_;
 };

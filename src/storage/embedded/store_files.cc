@@ -60,7 +60,8 @@ Status check_format(FileSystem& files, const std::string& dir, bool may_create) 
     // A new store gets its format first: what has other files and no format is a backup cut short, or damaged.
     PERDURE_TRY(has_state, files.exists(dir + "/STATE"));
     PERDURE_TRY(has_tables, files.exists(dir + "/tables"));
-    if (has_state || has_tables) return fail(ErrorCode::corrupt, path + ": is missing; this is a backup that was cut short, or damaged");
+    if (has_state || has_tables)
+      return fail(ErrorCode::corrupt, path + ": is missing; this is a backup that was cut short, or damaged");
     if (!may_create) return fail(ErrorCode::not_found, dir + ": is not a perdure store (no FORMAT file)");
     return write_format(files, dir);
   }
@@ -81,7 +82,8 @@ Result<StoreState> read_state(FileSystem& files, const std::string& dir) {
   if (!there) return StoreState{};
   PERDURE_TRY(text, files.read(path));
   PERDURE_TRY(body, unsealed(std::move(text), path));
-  if (!body.starts_with(k_state_prefix)) return fail(ErrorCode::corrupt, path + ": byte 0: is not the state of a store");
+  if (!body.starts_with(k_state_prefix))
+    return fail(ErrorCode::corrupt, path + ": byte 0: is not the state of a store");
   return StoreState{number_after(body, "epoch "), number_after(body, "applied ")};
 }
 

@@ -93,7 +93,8 @@ std::optional<ChunkKey> parse_chunk_key(std::string_view key) {
   if (key.size() < 19 || (key[0] != 'd' && key[0] != 'e') || key[key.size() - 9] != '\0') return std::nullopt;
   auto run = split_run(key.substr(9, key.size() - 18));
   if (!run) return std::nullopt;
-  return ChunkKey{unordered(from_big_endian(key.substr(1))), std::move(*run), from_big_endian(key.substr(key.size() - 8))};
+  return ChunkKey{unordered(from_big_endian(key.substr(1))), std::move(*run),
+                  from_big_endian(key.substr(key.size() - 8))};
 }
 
 }  // namespace perdure::storage

@@ -18,7 +18,14 @@ enum class Space : std::uint8_t { index, data };
 // A generation is written in lanes. Within a lane keys rise strictly, each is put or erased once. Each lane covers a
 // narrow range of keys, the fresh ones only what lies beyond everything in the tables: little has to be merged later.
 enum class Lane : std::uint8_t {
-  index, fresh_chunks, gone_chunks, later_chunks, fresh_rows, late_rows, fresh_snapshots, late_snapshots
+  index,
+  fresh_chunks,
+  gone_chunks,
+  later_chunks,
+  fresh_rows,
+  late_rows,
+  fresh_snapshots,
+  late_snapshots
 };
 inline constexpr std::size_t k_lanes = 8;
 inline Space space_of(Lane lane) { return lane == Lane::index ? Space::index : Space::data; }

@@ -12,7 +12,9 @@
 
 namespace perdure::storage {
 
-struct Purge { RunKey run; };
+struct Purge {
+  RunKey run;
+};
 using Operation = std::variant<Commit, Purge>;
 
 // Every operation is accepted when those before it were.
@@ -27,7 +29,11 @@ class ScriptWriter {
   }
 
  private:
-  struct Run { std::uint64_t last_seq = 0; TimeMs started_at = 0; bool closed = false; };
+  struct Run {
+    std::uint64_t last_seq = 0;
+    TimeMs started_at = 0;
+    bool closed = false;
+  };
 
   std::uint64_t pick(std::uint64_t below) { return random_() % below; }
 
@@ -59,7 +65,8 @@ class ScriptWriter {
     const bool created = run.last_seq == 0;
     if (created) run.started_at = static_cast<TimeMs>(1000 + pick(40));
     write.count = created || pick(8) != 0 ? static_cast<std::uint32_t>(1 + pick(3)) : 0;
-    if (write.count > 0) write.batch = Bytes(id + std::string(1 + pick(pick(10) == 0 ? 9000 : 200), static_cast<char>('a' + pick(26))));
+    if (write.count > 0)
+      write.batch = Bytes(id + std::string(1 + pick(pick(10) == 0 ? 9000 : 200), static_cast<char>('a' + pick(26))));
     run.last_seq += write.count;
     const bool closes = !created && pick(6) == 0;
     if (created || closes || pick(3) == 0) {

@@ -28,7 +28,8 @@ class TableCheck {
   template <class Visit>
   void walk(Space space, std::string_view prefix, const Visit& visit) {
     const auto cursor = tables_.seek(space, prefix);
-    for (; cursor->valid() && cursor->key().starts_with(prefix) && report_.damage.size() < k_damage_max; cursor->next()) {
+    for (; cursor->valid() && cursor->key().starts_with(prefix) && report_.damage.size() < k_damage_max;
+         cursor->next()) {
       report_.bytes += cursor->key().size() + cursor->value().size();
       visit(cursor->key(), cursor->value());
     }
@@ -52,7 +53,8 @@ class TableCheck {
   void check_run(std::string_view key, std::string_view value) {
     const auto run = parse_head_key(key);
     const auto head = decode_head(value);
-    if (!run || !head) return damage("a run's head is damaged: " + (head ? std::string("its key") : head.error().message));
+    if (!run || !head)
+      return damage("a run's head is damaged: " + (head ? std::string("its key") : head.error().message));
     const std::string name = "run " + to_string(*run);
     ++report_.runs;
     if (is_listed_wake(*head) && !there(Space::index, wake_key(head->wake, *run))) damage(name + ": has no wake row");
@@ -136,7 +138,8 @@ Status EmbeddedStore::backup(const std::string& directory) {
   PERDURE_TRY(there, files_.exists(directory));
   if (there) {
     PERDURE_TRY(names, files_.list(directory));
-    if (!names.empty()) return fail(ErrorCode::conflict, "backup: " + directory + " is not empty; name a new directory");
+    if (!names.empty())
+      return fail(ErrorCode::conflict, "backup: " + directory + " is not empty; name a new directory");
   }
   PERDURE_TRY_VOID(files_.make_directory(directory));
   std::uint64_t applied = 0;
@@ -165,10 +168,11 @@ Result<VerifyReport> EmbeddedStore::verify() {
     writing_ = true;
     const std::uint64_t applied = applied_;
     lock.unlock();
-    const auto scanned = Journal::scan(files_, dir_ + "/journal", applied, [](std::uint64_t, std::string_view bytes) -> Status {
-      if (auto entry = decode_commit(bytes); !entry) return tl::unexpected<Error>(std::move(entry).error());
-      return {};
-    });
+    const auto scanned =
+        Journal::scan(files_, dir_ + "/journal", applied, [](std::uint64_t, std::string_view bytes) -> Status {
+          if (auto entry = decode_commit(bytes); !entry) return tl::unexpected<Error>(std::move(entry).error());
+          return {};
+        });
     lock.lock();
     writing_ = false;
     write_wanted_.notify_one();

@@ -80,7 +80,8 @@ class MemoryStore final : public Store {
     auto at = wakes_.lower_bound({from, RunKey{"", ""}});
     if (after && after->at >= from) at = wakes_.upper_bound({after->at, after->run});
     std::vector<Wake> page;
-    for (; at != wakes_.end() && at->first < until && page.size() < limit; ++at) page.push_back({at->first, at->second});
+    for (; at != wakes_.end() && at->first < until && page.size() < limit; ++at)
+      page.push_back({at->first, at->second});
     return page;
   }
 
@@ -139,7 +140,8 @@ class MemoryStore final : public Store {
   Result<std::vector<std::string>> scan_blobs(std::string_view after, std::size_t limit) override {
     const std::lock_guard lock(mutex_);
     std::vector<std::string> names;
-    for (auto at = blobs_.upper_bound(after); at != blobs_.end() && names.size() < limit; ++at) names.push_back(at->first);
+    for (auto at = blobs_.upper_bound(after); at != blobs_.end() && names.size() < limit; ++at)
+      names.push_back(at->first);
     return names;
   }
 
@@ -201,7 +203,8 @@ class MemoryStore final : public Store {
       auto& [last, started] = at->second;
       if (const auto stored = runs_.find(write.run); fresh && stored != runs_.end())
         at->second = {stored->second.last_seq, stored->second.row.started_at};
-      if (write.first_seq != last + 1) return tl::unexpected<Error>(unexpected_sequence(write.run, write.first_seq, last));
+      if (write.first_seq != last + 1)
+        return tl::unexpected<Error>(unexpected_sequence(write.run, write.first_seq, last));
       if (last == 0) started = write.row->started_at;
       if (write.row && write.row->started_at != started) return tl::unexpected<Error>(moved_start(write.run));
       last += write.count;
