@@ -214,6 +214,7 @@ class TimeReader {
   template <std::size_t N>
   bool name(const std::array<std::string_view, N>& names, int& out);
   bool zone();
+  bool epoch();
   bool one(char c);
   void skip_blank() {
     while (!text_.empty() && (text_.front() == ' ' || (text_.front() >= '\t' && text_.front() <= '\r'))) {
@@ -277,6 +278,13 @@ bool TimeReader::zone() {
   return true;
 }
 
+bool TimeReader::epoch() {
+  std::size_t n = 0;
+  while (n < text_.size() && n < 11 && text_[n] >= '0' && text_[n] <= '9') epoch_ = epoch_ * 10 + (text_[n++] - '0');
+  text_.remove_prefix(n);
+  return has_epoch_ = n > 0;
+}
+
 bool TimeReader::one(char c) {
   int value = 0;
   switch (c) {
@@ -321,13 +329,7 @@ bool TimeReader::one(char c) {
       afternoon_ = value == 1;
       return true;
     }
-    case 's': {
-      std::size_t n = 0;
-      while (n < text_.size() && n < 11 && text_[n] >= '0' && text_[n] <= '9')
-        epoch_ = epoch_ * 10 + (text_[n++] - '0');
-      text_.remove_prefix(n);
-      return has_epoch_ = n > 0;
-    }
+    case 's': return epoch();
     case 'z': return zone();
     case 'Z':
       while (!text_.empty() &&

@@ -23,6 +23,41 @@ bool listed_before(TimeMs a_start, std::string_view a_id, TimeMs b_start, std::s
   return a_start != b_start ? a_start > b_start : a_id < b_id;
 }
 
+// Whether a run comes behind the page before, which ended at `after`.
+bool in_page(const std::optional<ListPosition>& after, TimeMs started_at, const std::string& id) {
+  return !after || listed_before(after->started_at, after->id, started_at, id);
+}
+
+// Whether the overlay and not the tables has the run's row.
+bool has_row(const RunDelta* delta, std::uint64_t ticket) {
+  return delta != nullptr && delta->row_ticket != 0 && delta->row_ticket <= ticket;
+}
+
+// Rows of the overlay for one page and one more, in the order of lists.
+template <class Generations>
+std::vector<std::pair<RunKey, RunRow>> changed_rows(const Generations& all, const ListQuery& query,
+                                                    const std::optional<ListPosition>& after, std::uint64_t ticket) {
+  std::vector<Listed> found;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    for (const auto& [key, delta] : all[i]->runs()) {
+      if (!delta.row || !delta.head || key.tenant != query.tenant || !matches(query, *delta.row) ||
+          !in_page(after, delta.head->started_at, key.id))
+        continue;
+      if (std::any_of(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(i),
+                      [&, &k = key](const auto& newer) { return has_row(newer->find(k), ticket); }))
+        continue;
+      found.push_back({delta.head->started_at, &key, &*delta.row});
+    }
+  }
+  const std::size_t count = std::min(query.limit + 1, found.size());
+  std::partial_sort(
+      found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end(),
+      [](const Listed& a, const Listed& b) { return listed_before(a.started_at, a.run->id, b.started_at, b.run->id); });
+  std::vector<std::pair<RunKey, RunRow>> changed;
+  for (std::size_t i = 0; i < count; ++i) changed.emplace_back(*found[i].run, *found[i].row);
+  return changed;
+}
+
 }  // namespace
 
 Result<std::vector<Wake>> EmbeddedStore::wakes(TimeMs from, TimeMs until, const std::optional<Wake>& after,
@@ -93,14 +128,6 @@ Result<ListPage> EmbeddedStore::list_once(const ListQuery& query) const {
     PERDURE_TRY(position, decode_cursor(query.cursor));
     after = std::move(position);
   }
-  const auto in_page = [&](TimeMs started_at, const std::string& id) {
-    return !after || listed_before(after->started_at, after->id, started_at, id);
-  };
-  // Whether the overlay and not the tables has the run's row.
-  const auto has_row = [](const RunDelta* delta, std::uint64_t ticket) {
-    return delta != nullptr && delta->row_ticket != 0 && delta->row_ticket <= ticket;
-  };
-
   std::vector<std::pair<RunKey, RunRow>> changed;  // one more than a page: tells whether there is another
   Generations all;
   std::uint64_t ticket = 0;
@@ -108,24 +135,7 @@ Result<ListPage> EmbeddedStore::list_once(const ListQuery& query) const {
     const std::lock_guard lock(mutex_);
     all = generations();
     ticket = next_ticket_ - 1;
-    std::vector<Listed> found;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      for (const auto& [key, delta] : all[i]->runs()) {
-        if (!delta.row || !delta.head || key.tenant != query.tenant || !matches(query, *delta.row) ||
-            !in_page(delta.head->started_at, key.id))
-          continue;
-        if (std::any_of(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(i),
-                        [&, &k = key](const auto& newer) { return has_row(newer->find(k), ticket); }))
-          continue;
-        found.push_back({delta.head->started_at, &key, &*delta.row});
-      }
-    }
-    const std::size_t count = std::min(query.limit + 1, found.size());
-    std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end(),
-                      [](const Listed& a, const Listed& b) {
-                        return listed_before(a.started_at, a.run->id, b.started_at, b.run->id);
-                      });
-    for (std::size_t i = 0; i < count; ++i) changed.emplace_back(*found[i].run, *found[i].row);
+    changed = changed_rows(all, query, after, ticket);
   }
 
   ListPage page;
@@ -144,7 +154,7 @@ Result<ListPage> EmbeddedStore::list_once(const ListQuery& query) const {
     auto key = parse_row_key(cursor->key());
     if (!key) return fail(ErrorCode::corrupt, dir_ + "/tables: a list row has a malformed key");
     if (key->at < query.started_from) break;
-    if (!in_page(key->at, key->run.id)) continue;
+    if (!in_page(after, key->at, key->run.id)) continue;
     auto row = decode_row(cursor->value());
     if (!row) return wrap(std::move(row).error(), "run " + to_string(key->run));
     if (!matches(query, *row)) continue;
