@@ -83,7 +83,10 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get('Content-Length') or 0)
         if length > BODY_LIMIT_BYTES:
             raise ValueError('body too large')
-        body = json.loads(self.rfile.read(length) or b'{}')
+        data = self.rfile.read(length)
+        if len(data) != length:
+            raise ValueError('the client went away within its request')
+        body = json.loads(data or b'{}')
         if not isinstance(body, dict):
             raise ValueError('the body must be a JSON object')
         return body
