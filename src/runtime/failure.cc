@@ -14,6 +14,7 @@ void Shard::note_failure(const Error& error) {
     const std::lock_guard lock(core_.health.mutex);
     core_.health.reason = error.message;
   }
+  core_.health.failures.fetch_add(1);
   for (const auto& shard : core_.shards)
     if (shard.get() != this) shard->poke();
 }
@@ -29,16 +30,29 @@ void Shard::salvage(PendingStep& step) {
   }
 }
 
-// While parked, clients are refused at once and everything else waits.
+tl::unexpected<Error> Shard::refusal() const {
+  const std::lock_guard lock(core_.health.mutex);
+  return fail(ErrorCode::io,
+              "the store does not take writes now (" + core_.health.reason + "); it is being recovered, try again");
+}
+
+// While parked, clients' messages are refused at once and everything else waits: reads, too, which a recovery that
+// succeeds delays by milliseconds. Once one has failed they are refused as well.
 void Shard::hold(Message& message) {
-  const auto refuse = [this] {
-    const std::lock_guard lock(core_.health.mutex);
-    return fail(ErrorCode::io,
-                "the store does not take writes now (" + core_.health.reason + "); it is being recovered, try again");
-  };
-  if (auto* start = std::get_if<StartMessage>(&message)) return start->done(refuse());
-  if (auto* fact = std::get_if<FactMessage>(&message); fact != nullptr && fact->reply) return fact->reply(refuse());
+  if (auto* start = std::get_if<StartMessage>(&message)) return start->done(refusal());
+  if (auto* fact = std::get_if<FactMessage>(&message); fact != nullptr && fact->reply) return fact->reply(refusal());
+  if (auto* key = std::get_if<KeyMessage>(&message); key != nullptr && key->reply) return key->reply(refusal());
   salvaged_.push_back(std::move(message));
+  if (core_.health.stuck) refuse_calls();
+}
+
+void Shard::refuse_calls() {
+  std::erase_if(salvaged_, [this](Message& message) {
+    auto* call = std::get_if<CallMessage>(&message);
+    if (call == nullptr || !call->refuse) return false;
+    call->refuse(refusal().value());
+    return true;
+  });
 }
 
 // Returns true when the turn is over: nothing may be decided now.
@@ -49,6 +63,8 @@ bool Shard::settle_failure() {
       take_inbox();
       for (Message& message : batch_) hold(message);
       batch_.clear();
+      if (core_.health.stuck) refuse_calls();
+      report_parked();
       return true;
     }
     parked_ = failing_ = false;
@@ -82,9 +98,16 @@ bool Shard::settle_failure() {
   commit_ = {};
   building_bytes_ = 0;
   parked_ = true;
+  report_parked();
+  return true;
+}
+
+// Once a failure: the store may have been recovered and have failed again while this shard slept.
+void Shard::report_parked() {
+  if (parked_since_ == core_.health.failures) return;
+  parked_since_ = core_.health.failures;
   core_.health.parked.fetch_add(1);
   core_.keeper_poke();
-  return true;
 }
 
 }  // namespace perdure::runtime

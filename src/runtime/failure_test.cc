@@ -16,6 +16,14 @@ steps:
   - {id: three, call: work.c, with: {n: 3}}
 )";
 
+constexpr const char* k_three_slow = R"(
+name: slow
+steps:
+  - {id: one, call: work.slow, with: {n: 1}}
+  - {id: two, call: work.slow, with: {n: 2}}
+  - {id: three, call: work.slow, with: {n: 3}}
+)";
+
 // Every commit of the scenario fails once, found on disk or not; the run ends all the same, each step done once or, when
 // its outcome could not be written, again with the same key.
 TEST(Failure, EveryCommitMayFail) {
@@ -56,11 +64,44 @@ TEST(Failure, ClientsAreRefusedWhileTheStoreIsBroken) {
   EXPECT_EQ(w.engine->signal(run, "go", Value(1), "k").error().code, ErrorCode::io);
   w.settle();
   EXPECT_EQ(w.engine->signal(run, "go", Value(1), "k").error().code, ErrorCode::io);
+  const auto view = w.engine->describe(run);  // a reader is not left waiting, either
+  ASSERT_FALSE(view);
+  EXPECT_EQ(view.error().code, ErrorCode::io) << view.error().message;
   for (int i = 0; i < 20; ++i) w.pass(5'000);
   ASSERT_TRUE(w.engine->signal(run, "go", Value(1), "k"));
   w.settle();
   EXPECT_EQ(w.status(run), "completed");
   w.check(run);
+}
+
+// A shard may sleep through a whole recovery and the failure after it.
+TEST(Failure, CommitsMayFailAgainRightAfterARecoveryInAnyOrderOfTurns) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(seed);
+    World w;
+    std::uint64_t random = seed;
+    w.options.pick = [&random](std::size_t below) {
+      random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+      return static_cast<std::size_t>(random >> 33) % below;
+    };
+    w.kill();
+    std::vector<RunKey> runs;
+    for (const char* id : {"r1", "r2", "r3", "r4"}) runs.push_back(w.start(k_three_slow, id));
+    for (int i = 0; i < 12; ++i) {
+      w.store->fail_commits = 1 + i % 4;
+      while (!w.work->held.empty()) w.work->release();
+      w.pass(5'000);
+    }
+    w.store->fail_commits = 0;
+    for (int i = 0; i < 20; ++i) {
+      w.pass(5'000);
+      while (!w.work->held.empty()) w.work->release();
+    }
+    for (const RunKey& run : runs) {
+      ASSERT_EQ(w.status(run), "completed");
+      w.check(run);
+    }
+  }
 }
 
 TEST(Failure, ResultsThatArriveWhileTheStoreIsBrokenAreKept) {

@@ -79,6 +79,8 @@ bool Keeper::recover_store() {
   if (const Status recovered = core_.store->recover(); !recovered) {
     const std::lock_guard lock(core_.health.mutex);
     core_.health.reason = recovered.error().message;
+    if (!core_.health.stuck.exchange(true))
+      for (const auto& shard : core_.shards) shard->poke();
     store_back_off_ms_ = std::clamp<DurationMs>(store_back_off_ms_ * 2, 50, k_back_off_max_ms);
     retry_store_at_ = now + store_back_off_ms_;
     return false;
@@ -92,6 +94,7 @@ bool Keeper::recover_store() {
   taken_up_.reset();
   core_.horizon.set(1, RunKey{"", ""});
   core_.health.parked = 0;
+  core_.health.stuck = false;
   core_.health.failed = false;
   for (const auto& shard : core_.shards) shard->poke();
   return true;

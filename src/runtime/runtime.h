@@ -42,6 +42,9 @@ struct RuntimeOptions {
 
   // No threads: the caller drives the engine by turn(), blocking calls drive it themselves. For tests and simulation.
   bool manual = false;
+  // With `manual`: a number below its argument, to let the keeper and the shards take turns out of order as threads do;
+  // null: each in turn.
+  std::function<std::size_t(std::size_t)> pick;
 };
 
 // The engine takes over the store: nothing else may write to it. Runs that were at work are taken up in the background.

@@ -77,9 +77,13 @@ Status RuntimeEngine::open() {
 }
 
 bool RuntimeEngine::turn() {
-  bool worked = keeper_.turn();
-  for (const auto& shard : core_.shards) {
-    worked = shard->turn() || worked;
+  const std::size_t actors = core_.shards.size() + 1;
+  const auto act = [this](std::size_t actor) { return actor == 0 ? keeper_.turn() : core_.shards[actor - 1]->turn(); };
+  const auto& pick = core_.options.pick;
+  bool worked = false;
+  for (std::size_t actor = 0; actor < actors; ++actor) {
+    while (pick && pick(2) == 1) worked = act(pick(actors)) || worked;
+    worked = act(actor) || worked;
     if (!worked) worked = core_.store->lend_thread();
   }
   return worked;

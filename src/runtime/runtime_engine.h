@@ -85,9 +85,13 @@ template <class T>
 Result<T> RuntimeEngine::ask(Shard& shard, std::function<void(std::function<void(Result<T>)>)> work) {
   if (stopped_) return tl::unexpected<Error>(shut_down());
   const auto slot = std::make_shared<AnswerSlot<T>>();
-  shard.post(CallMessage{[work = std::move(work), promise = std::make_shared<Promise<T>>(slot)] {
+  auto promise = std::make_shared<Promise<T>>(slot);  // the message's alone: it must die with it
+  CallMessage message;
+  message.refuse = [promise](Error error) { promise->set(tl::unexpected<Error>(std::move(error))); };
+  message.call = [work = std::move(work), promise = std::move(promise)] {
     work([promise](Result<T> result) { promise->set(std::move(result)); });
-  }});
+  };
+  shard.post(std::move(message));
   if (core_.options.manual)
     while (!slot->ready() && turn()) {}
   return slot->take(core_.options.manual);

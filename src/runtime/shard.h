@@ -39,9 +39,11 @@ struct VisitMessage {
   RunKey run;
   TimeMs timer = 0;  // 0: recovery
 };
+// On the shard's thread.
 struct CallMessage {
   std::function<void()> call;
-};  // on the shard's thread
+  std::function<void(Error)> refuse{};  // of a client that waits for an answer; else it waits for the store however long
+};
 struct KeyMessage {
   std::string key;
   std::optional<Bytes> value;
@@ -154,6 +156,9 @@ class Shard {
   bool settle_failure();  // false: there was nothing to do
   void salvage(PendingStep& step);
   void hold(Message& message);
+  tl::unexpected<Error> refusal() const;
+  void refuse_calls();
+  void report_parked();
 
   // children.cc
   void start_child(const Run& parent, const decider::StartChild& command);
@@ -192,6 +197,7 @@ class Shard {
   std::unordered_map<RunKey, std::vector<std::pair<RunKey, decider::UndoChild>>, RunKeyHash> undo_waiters_;  // by child
 
   bool parked_ = false;
+  std::uint64_t parked_since_ = 0;  // the failure that was reported
   bool failing_ = false;
   std::vector<Message> salvaged_;
 

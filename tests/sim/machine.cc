@@ -36,6 +36,8 @@ Machine::Machine(Random random, Outside& outside, Judge& judge, Trace& trace)
   timers_in_memory_ = random_.chance(40) ? random_.between(1, 4) : 1000;
   shards_ = random_.between(1, 3);
   if (random_.chance(30)) outside_.in_flight_max = random_.between(1, 4);
+  turn_random_ = Random(random_).fork();
+  turns_in_order_ = turn_random_.chance(40);
   files_.set_faults([this](std::uint64_t call) { return disk_fault(call); });
 }
 
@@ -71,6 +73,7 @@ runtime::RuntimeOptions Machine::runtime_options() {
   options.activities_in_flight = outside_.in_flight_max;
   options.clock = clock_;
   options.random = [this] { return engine_random_.next(); };
+  if (!turns_in_order_) options.pick = [this](std::size_t below) { return std::size_t{turn_random_.below(below)}; };
   options.drivers = {outside_.driver(clock_)};
   options.make_map_plan = [](const Value& tasks) -> Result<std::shared_ptr<const plan::Plan>> {
     auto loaded = loaders::load_tasks(tasks, "map", {}, known_activities());

@@ -56,7 +56,8 @@ class Machine {
   storage::DiskFault disk_fault(std::uint64_t call);
   runtime::RuntimeOptions runtime_options();
 
-  Random random_, disk_random_, engine_random_;
+  Random random_, disk_random_, engine_random_, turn_random_{0};
+  bool turns_in_order_ = true;
   Outside& outside_;
   Judge& judge_;
   Trace& trace_;
