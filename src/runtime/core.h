@@ -53,7 +53,7 @@ struct Health {
   std::atomic<bool> failed{false};
   std::atomic<std::uint64_t> failures{0};  // so far: tells a failure from the one before it
   std::atomic<std::size_t> parked{0};      // shards, since the last failure
-  std::atomic<bool> stuck{false};  // recovering failed, too: nobody knows how long it will last
+  std::atomic<bool> stuck{false};          // recovering failed, too: nobody knows how long it will last
   std::mutex mutex;
   std::string reason;  // of the failure, for refusals
 };

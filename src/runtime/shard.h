@@ -42,7 +42,8 @@ struct VisitMessage {
 // On the shard's thread.
 struct CallMessage {
   std::function<void()> call;
-  std::function<void(Error)> refuse{};  // of a client that waits for an answer; else it waits for the store however long
+  std::function<void(Error)>
+      refuse{};  // of a client that waits for an answer; else it waits for the store however long
 };
 struct KeyMessage {
   std::string key;
