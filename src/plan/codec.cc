@@ -275,11 +275,79 @@ void blocks(Ar& ar, T& n, const auto& has) {
 }
 
 template <class Ar, class T>
+void then(Ar& ar, T& t) {
+  ar.choice(t.next, Next::jump);
+  ar.number(t.target);
+}
+
+template <class Ar, class T>
+void event_filter(Ar& ar, T& filter) {
+  ar.list(filter.attributes, 1, [&](auto& name) { ar.text(name); });
+  ar.list(filter.values, 2, [&](auto& value) { tmpl(ar, value); });
+  ar.list(filter.correlate, 3, [&](auto& one) {
+    ar.text(one.name);
+    ar.id(one.from);
+    tmpl(ar, one.expect);
+  });
+}
+
+template <class Ar, class T>
+void flow_parts(Ar& ar, T& f) {
+  bool looped = f.each != nullptr, listens = f.events != nullptr;
+  ar.flag(looped);
+  if (looped) {
+    ar.box(f.each);
+    ar.id(f.each->in);
+    ar.id(f.each->while_);
+    ar.text(f.each->item);
+    ar.text(f.each->index);
+  }
+  ar.flag(listens);
+  if (!listens) return;
+  ar.box(f.events);
+  auto& e = *f.events;
+  ar.choice(e.mode, EventMode::all);
+  ar.list(e.filters, 3, [&](auto& filter) { event_filter(ar, filter); });
+  ar.id(e.until);
+  ar.list(e.until_events, 3, [&](auto& filter) { event_filter(ar, filter); });
+  ar.flag(e.forever);
+  ar.choice(e.read, EventRead::raw);
+  ar.flag(e.foreach);
+  ar.text(e.item);
+  ar.text(e.index);
+}
+
+template <class Ar, class T>
+void flow(Ar& ar, T& f) {
+  rare(ar, f.input_from);
+  rare(ar, f.output_as);
+  rare(ar, f.export_as);
+  rare(ar, f.instance);
+  ar.value(f.input_schema);
+  ar.value(f.output_schema);
+  ar.value(f.export_schema);
+  then(ar, f.then);
+  ar.text(f.pointer);
+  ar.list(f.case_then, 2, [&](auto& t) { then(ar, t); });
+  ar.list(f.catches, 12, [&](auto& c) {
+    for (auto* part : {&c.with.type, &c.with.title, &c.with.detail, &c.with.instance}) ar.text(*part);
+    ar.number(c.with.status);
+    ar.id(c.except_when);
+    ar.text(c.as);
+    ar.id(c.retry_when);
+    ar.id(c.retry_except_when);
+    for (auto* time : {&c.retry_for_ms, &c.jitter_from_ms, &c.jitter_to_ms}) ar.number64(*time);
+    then(ar, c.then);
+  });
+  flow_parts(ar, f);
+}
+
+template <class Ar, class T>
 void node(Ar& ar, T& n, std::uint64_t mask) {
   ar.mask(mask);
   const auto has = [&](Bit bit) { return (mask >> bit & 1) != 0; };
   ar.text(n.name);
-  ar.choice(n.kind, Kind::map);
+  ar.choice(n.kind, Kind::each);
   if constexpr (Ar::k_reading) {
     n.made_up = has(has_made_up);
     n.pivot = has(has_pivot);
@@ -322,6 +390,10 @@ void node(Ar& ar, T& n, std::uint64_t mask) {
   if (has(has_budget)) ar.value(n.budget);
   blocks(ar, n, has);
   single(ar, n, has);
+  if (has(has_flow)) {
+    ar.box(n.flow);
+    flow(ar, *n.flow);
+  }
 }
 
 template <class Ar, class P>
@@ -375,6 +447,7 @@ std::string encode_meaning(const Plan& plan) {
   Encoder ar;
   head(ar, plan);
   ar.list(plan.nodes, 3, [&](const Node& n) { node(ar, n, presence(n)); });
+  if (plan.data_flow) ar.value(plan.definition);
   return start.take() + ar.take();
 }
 
@@ -405,6 +478,8 @@ Result<std::shared_ptr<const Plan>> decode(std::string_view bytes) {
     plan->nodes.emplace_back();
     node(ar, plan->nodes.back(), 0);
   }
+  plan->data_flow = !plan->nodes.empty() && plan->nodes[0].flow;
+  if (plan->data_flow) ar.value(plan->definition);
   if (reader.ok()) read_places(reader, *plan);
   PERDURE_TRY_VOID(reader.finish("plan"));
   if (!is_sound(*plan)) return fail(ErrorCode::corrupt, "plan: refers to steps or expressions that are not there");

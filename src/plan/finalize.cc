@@ -31,12 +31,21 @@ class Compiler {
   std::vector<PlanError> run() {
     for (ExprId id = 0; id < plan_.exprs.size(); ++id) {
       Expression& e = plan_.exprs[id];
-      if (compile(id, e)) note_uses(id, e);
+      if (plan_.data_flow) choose_variables(e);
+      if (compile(id, e) && !plan_.data_flow) note_uses(id, e);
     }
     return std::move(errors_);
   }
 
  private:
+  // Those that the expression may name; a program has only variables whose values are worth making.
+  static void choose_variables(Expression& e) {
+    std::vector<std::string> names(k_flow_variables.begin(), k_flow_variables.end());
+    for (const std::string& name : e.variables) add_unique(names, name);
+    std::erase_if(names, [&](const std::string& name) { return e.source.find("$" + name) == std::string::npos; });
+    e.variables = std::move(names);
+  }
+
   bool compile(ExprId id, Expression& e) {
     std::string key;
     for (const std::string& v : e.variables) key.append(v).push_back('\x1f');

@@ -72,6 +72,20 @@ std::optional<std::string> set_edges(Plan& plan, Node& node) {
   return done == count ? std::nullopt : std::optional(at(plan, node.id) + " has a cycle among its steps");
 }
 
+// Where tasks go on exists: in the list that the task is in.
+std::optional<std::string> check_jumps(const Plan& plan, const Node& node) {
+  if (!node.flow) return std::nullopt;
+  const auto wrong = [&](Then then) {
+    if (then.next != Next::jump) return false;
+    const Node* list = node.parent == k_none ? nullptr : &plan.nodes[node.parent];
+    return list == nullptr || list->kind != Kind::tasks || then.target >= list->children.size();
+  };
+  bool any = wrong(node.flow->then);
+  for (const Then then : node.flow->case_then) any = any || wrong(then);
+  for (const FlowCatch& c : node.flow->catches) any = any || wrong(c.then);
+  return any ? std::optional(at(plan, node.id) + " goes on with a task that is not there") : std::nullopt;
+}
+
 bool has_steps_inside(const Node& node) {
   bool any = false;
   for_each_body(node, [&](NodeId, BodyRole role) { any = any || role != BodyRole::compensation; });
@@ -117,6 +131,8 @@ std::optional<std::string> lay_out(Plan& plan) {
   if (auto wrong = set_parents(plan)) return wrong;
   for (Node& node : plan.nodes)
     if (auto wrong = set_edges(plan, node)) return wrong;
+  for (const Node& node : plan.nodes)
+    if (auto wrong = check_jumps(plan, node)) return wrong;
   set_scopes(plan);
   index_names(plan);
   return std::nullopt;

@@ -37,6 +37,8 @@ std::string_view to_string(Kind kind) {
     case Kind::raise: return "raise";
     case Kind::race: return "race";
     case Kind::map: return "map";
+    case Kind::tasks: return "do";
+    case Kind::each: return "for";
   }
   return "?";
 }

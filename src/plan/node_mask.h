@@ -43,6 +43,7 @@ enum Bit : unsigned {
   has_raise,
   has_map,
   has_made_up,
+  has_flow,
   bit_count,
 };
 
@@ -88,6 +89,7 @@ inline std::uint64_t presence(const Node& n) {
   put(has_raise, n.raise != nullptr);
   put(has_map, n.map != nullptr);
   put(has_made_up, n.made_up);
+  put(has_flow, n.flow != nullptr);
   return mask;
 }
 

@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t k_shown_in_wave = 12;
 
 bool is_leaf(const Node& node) {
-  return !is_block(node.kind) && node.kind != Kind::loop && node.kind != Kind::attempt && node.kind != Kind::select &&
+  return !is_block(node.kind) && node.kind != Kind::loop && node.kind != Kind::attempt && node.kind != Kind::each &&
+         (node.kind != Kind::select || node.flow != nullptr) &&
          (node.kind != Kind::conditional || node.children.empty());
 }
 
@@ -21,13 +22,14 @@ std::vector<std::vector<NodeId>> phases(const Node& node) {
   std::vector<NodeId> children;
   for (const NodeId c : node.children)
     if (c != k_none) children.push_back(c);
-  if (node.kind == Kind::sequential) {
+  if (node.kind == Kind::sequential || node.kind == Kind::tasks) {
     for (const NodeId c : children) out.push_back({c});
     return out;
   }
   if (!children.empty()) out.push_back(children);
   std::vector<NodeId> cases;
-  for (const Case& c : node.cases) cases.push_back(c.body);
+  for (const Case& c : node.cases)
+    if (c.body != k_none) cases.push_back(c.body);
   if (!cases.empty()) out.push_back(cases);
   if (node.finally != k_none) out.push_back({node.finally});
   return out;

@@ -2,6 +2,7 @@
 // The plan: the compiled, validated form of a workflow; one form for all dialects. A flat table of nodes; node 0 is the
 // root block and a node's id is greater than its parent's. Immutable once finalized, shared by all runs pinned to it,
 // safe to read from any thread.
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -48,6 +49,9 @@ enum class Kind : std::uint8_t {
   raise,
   race,  // children at once, first completed wins
   map,   // task graph made at run time
+  // of plans with a data flow only:
+  tasks,  // `do`: children in order, each of which may say where to go on
+  each,   // `for`: children[0] once for each item, one after the other
 };
 std::string_view to_string(Kind kind);
 
@@ -86,8 +90,9 @@ struct StepUse {
 struct Expression {
   std::string source;
   Place place;
-  NodeId owner = k_none;               // the node whose scope it is evaluated in; root for head expressions
-  std::vector<std::string> variables;  // "out","args" in compensations, "arg" in updates
+  NodeId owner = k_none;  // the node whose scope it is evaluated in; root for head expressions
+  std::vector<std::string>
+      variables;  // "out","args" in compensations, "arg" in updates; in a data flow what is in scope
   // set by finalize:
   std::shared_ptr<const expr::Program> program;
   bool uses_input = false, uses_context = false, uses_run = false, uses_item = false, uses_index = false,
@@ -138,6 +143,72 @@ struct Catch {
   NodeId body = k_none;
 };
 enum class ReviewTimeout : std::uint8_t { reject, approve, escalate };
+
+// ---- data flow: what the nodes of a plan of the Open Workflow Specification have besides -----------------------------
+// Their expressions see `.` as the stage of the flow they belong to, and variables: $context, $input, $output, $task,
+// $workflow, $runtime, $secrets, $authorization, and those of the loops and catches around them.
+
+inline constexpr std::array<std::string_view, 8> k_flow_variables{"context",  "input",   "output",  "task",
+                                                                  "workflow", "runtime", "secrets", "authorization"};
+
+// Where an enclosing task list goes on.
+enum class Next : std::uint8_t { proceed, exit, end, jump };
+struct Then {
+  Next next = Next::proceed;
+  std::uint32_t target = 0;  // jump: index among the list's children
+  friend bool operator==(const Then&, const Then&) = default;
+};
+// Empty or 0: any.
+struct ErrorFilter {
+  std::string type, title, detail, instance;
+  std::uint32_t status = 0;
+};
+struct FlowCatch {  // beside Node::catches[i], whose `errors` are not used
+  ErrorFilter with;
+  ExprId except_when = k_none;
+  std::string as = "error";
+  ExprId retry_when = k_none, retry_except_when = k_none;
+  DurationMs retry_for_ms = 0;  // from the first attempt on; 0: no limit
+  DurationMs jitter_from_ms = 0, jitter_to_ms = 0;
+  Then then;  // after the catch has handled it
+};
+struct EachSpec {
+  ExprId in = k_none, while_ = k_none;
+  std::string item = "item", index = "index";
+};
+struct Correlation {
+  std::string name;
+  ExprId from = k_none;  // of the event
+  Template expect;       // null: whatever the first event had
+};
+struct EventFilter {
+  std::vector<std::string> attributes;  // of a CloudEvent; "data" for its payload
+  std::vector<Template> values;         // a constant must be equal; an expression of the event must be true or equal
+  std::vector<Correlation> correlate;
+};
+enum class EventMode : std::uint8_t { one, any, all };
+enum class EventRead : std::uint8_t { data, envelope, raw };
+struct EventsSpec {
+  EventMode mode = EventMode::one;
+  std::vector<EventFilter> filters;  // none with `any`: every event
+  ExprId until = k_none;             // of the events so far; any: goes on until it holds
+  std::vector<EventFilter> until_events;
+  bool forever = false;  // any: never satisfied
+  EventRead read = EventRead::data;
+  bool foreach = false;  // children[0] runs once an event, as it comes
+  std::string item = "item", index = "index";
+};
+struct Flow {
+  RareTemplate input_from, output_as, export_as;
+  Value input_schema, output_schema, export_schema;  // JSON Schema or null
+  Then then;
+  std::vector<Then> case_then;         // select: one a case
+  std::vector<FlowCatch> catches;      // attempt: one a catch
+  std::unique_ptr<EachSpec> each;      // Kind::each
+  std::unique_ptr<EventsSpec> events;  // Kind::listen
+  RareTemplate instance;               // raise: JSON pointer; null: the task's own
+  std::string pointer;                 // JSON pointer of the task in its file
+};
 
 // One field group per kind; only the group of the node's kind is present.
 struct ActivitySpec {
@@ -232,6 +303,7 @@ struct Node {
   std::unique_ptr<SubflowSpec> subflow;
   std::unique_ptr<RaiseSpec> raise;
   std::unique_ptr<MapSpec> map;
+  std::unique_ptr<Flow> flow;  // on every node of a plan with a data flow, and on no other
 
   // set by finalize
   ScopeId scope = 0;             // where this node's own result lives
@@ -260,12 +332,14 @@ struct Plan {
   std::string name, version, description;
   Value metadata;      // kept, never interpreted
   Value input_schema;  // JSON Schema or null
-  Value context;       // initial .context, an object
+  Value context;       // initial .context, an object; of a plan with a data flow whatever $context begins as
   Template output;     // null: every top-level step's output by id
   bool has_output = false;
   DurationMs timeout_ms = 0;   // limits.timeout
   std::uint32_t parallel = 0;  // limits.parallel: activities in flight in one run; 0: no limit
   Value budget, secrets, triggers, tags, search;
+  bool data_flow = false;  // of the Open Workflow Specification; every node has a flow; node 0 is its `do`
+  Value definition;        // data flow: the workflow as written, when an expression looks at it
   std::vector<Query> queries;
   std::vector<Update> updates;
   std::vector<Node> nodes;

@@ -18,7 +18,7 @@ class Check {
     }
     tmpl_ok(plan_.output);
     for (const Node& n : plan_.nodes) node_ok(n);
-    return ok_ && plan_.context.is_object();
+    return ok_ && (plan_.data_flow || plan_.context.is_object());
   }
 
  private:
@@ -37,14 +37,17 @@ class Check {
     want(n.on_error != OnError::fallback || n.fallback != k_none);
     for (const Case& c : n.cases) {
       may(c.when);
-      want(c.body != k_none);
+      want(c.body != k_none || n.flow);
     }
     for (const Catch& c : n.catches) may(c.when);
     const auto one = [&](bool present, Kind kind) { want(present == (n.kind == kind)); };
+    want((n.flow != nullptr) == plan_.data_flow);
+    if (n.flow) flow_ok(n);
+    else want(n.kind != Kind::tasks && n.kind != Kind::each);
     one(n.activity != nullptr, Kind::activity);
     one(n.loop != nullptr, Kind::loop);
     one(n.wait != nullptr, Kind::wait);
-    one(n.listen != nullptr, Kind::listen);
+    if (!n.flow) one(n.listen != nullptr, Kind::listen);
     one(n.review != nullptr, Kind::review);
     one(n.emit != nullptr, Kind::emit);
     one(n.subflow != nullptr, Kind::subflow);
@@ -62,15 +65,42 @@ class Check {
     if (n.wait) want(n.wait->duration.is_null() != n.wait->until.is_null());
     children_ok(n);
   }
+  void filters_ok(const std::vector<EventFilter>& filters) {
+    for (const EventFilter& filter : filters) {
+      want(filter.attributes.size() == filter.values.size());
+      for (const Correlation& one : filter.correlate) need(one.from);
+    }
+  }
+  void flow_ok(const Node& n) {
+    const Flow& f = *n.flow;
+    want(f.case_then.size() == n.cases.size() && f.catches.size() == n.catches.size());
+    want((f.each != nullptr) == (n.kind == Kind::each) && (f.events != nullptr) == (n.kind == Kind::listen));
+    want(n.foreach == k_none && n.kind != Kind::review && n.kind != Kind::map && n.kind != Kind::loop);
+    for (const FlowCatch& c : f.catches) {
+      may(c.except_when);
+      may(c.retry_when);
+      may(c.retry_except_when);
+    }
+    if (f.each) {
+      need(f.each->in);
+      may(f.each->while_);
+    }
+    if (f.events) {
+      may(f.events->until);
+      filters_ok(f.events->filters);
+      filters_ok(f.events->until_events);
+      want(n.children.size() == (f.events->foreach ? 1U : 0U));
+    }
+  }
   void children_ok(const Node& n) {
     const std::size_t count = n.children.size();
     if (is_block(n.kind)) {
       for (const NodeId c : n.children) want(c != k_none);
     } else if (n.kind == Kind::conditional) {
       want(count == 0 || count == 2);
-    } else if (n.kind == Kind::loop || n.kind == Kind::attempt) {
+    } else if (n.kind == Kind::loop || n.kind == Kind::attempt || n.kind == Kind::each) {
       want(count == 1 && n.children[0] != k_none);
-    } else {
+    } else if (n.kind != Kind::listen || !n.flow) {
       want(count == 0);
     }
   }

@@ -62,12 +62,26 @@ void for_each_template(NodeT& node, F&& f) {
     f(node.raise->status, "raise.status");
   }
   if (node.map) f(node.map->tasks, "map.tasks");
+  if (!node.flow) return;
+  rare(node.flow->input_from, "input.from");
+  rare(node.flow->output_as, "output.as");
+  rare(node.flow->export_as, "export.as");
+  rare(node.flow->instance, "error.instance");
+  if (!node.flow->events) return;
+  const auto filters = [&](auto& list) {
+    for (auto& filter : list) {
+      for (auto& value : filter.values) f(value, "with");
+      for (auto& one : filter.correlate) f(one.expect, "correlate.expect");
+    }
+  };
+  filters(node.flow->events->filters);
+  filters(node.flow->events->until_events);
 }
 
 // Whether a node is a list of steps.
 inline bool is_block(Kind kind) {
   return kind == Kind::sequential || kind == Kind::parallel || kind == Kind::dag || kind == Kind::graph ||
-         kind == Kind::race;
+         kind == Kind::race || kind == Kind::tasks;
 }
 
 }  // namespace perdure::plan
