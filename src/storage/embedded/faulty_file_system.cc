@@ -18,21 +18,19 @@ class FaultyBlockFile final : public BlockFile {
   FaultyBlockFile(FaultyFileSystem& files, std::string path, FaultyFileSystem::Content content)
       : files_(files), path_(std::move(path)), content_(std::move(content)) {}
   Status write(std::uint64_t offset, std::string_view bytes) override {
-    CHECK(offset % k_block_bytes == 0 && bytes.size() % k_block_bytes == 0 &&
-          offset + bytes.size() <= content_->size());
+    CHECK(offset % k_block_bytes == 0 && bytes.size() % k_block_bytes == 0 && offset + bytes.size() <= content_->size);
     CHECK(reinterpret_cast<std::uintptr_t>(bytes.data()) % k_block_bytes == 0);
     const auto entered = files_.enter(path_, true);
     if (entered.is_torn) files_.tear(*content_, offset, bytes);
     PERDURE_TRY_VOID(entered.outcome);
-    content_->replace(offset, bytes.size(), bytes);
+    content_->write(offset, bytes);
     return {};
   }
   Result<std::string> read(std::uint64_t offset, std::size_t size) override {
     PERDURE_TRY_VOID(files_.enter_plain(path_));
-    if (offset >= content_->size()) return std::string();
-    return content_->substr(offset, size);
+    return content_->read(offset, size);
   }
-  std::uint64_t size() const override { return content_->size(); }
+  std::uint64_t size() const override { return content_->size; }
 
  private:
   FaultyFileSystem& files_;
@@ -50,6 +48,24 @@ class FaultyLock final : public FileLock {
   std::string path_;
 };
 
+std::string FaultyFileSystem::File::read(std::uint64_t offset, std::size_t length) const {
+  if (offset >= size) return {};
+  length = static_cast<std::size_t>(std::min<std::uint64_t>(length, size - offset));
+  std::string out = offset < bytes.size() ? bytes.substr(static_cast<std::size_t>(offset), length) : std::string();
+  out.resize(length, '\0');
+  return out;
+}
+
+void FaultyFileSystem::File::write(std::uint64_t offset, std::string_view content) {
+  const std::size_t end = static_cast<std::size_t>(offset) + content.size();
+  if (bytes.size() < end) bytes.resize(end, '\0');
+  std::copy(content.begin(), content.end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset));
+}
+
+FaultyFileSystem::Content FaultyFileSystem::whole_file(std::string_view content) {
+  return std::make_shared<File>(File{std::string(content), content.size()});
+}
+
 FaultyFileSystem::Entered FaultyFileSystem::enter(const std::string& path, bool writes) {
   if (crashed_) return {false, fail(ErrorCode::io, path + ": the machine has stopped")};
   ++calls_;
@@ -66,13 +82,13 @@ FaultyFileSystem::Entered FaultyFileSystem::enter(const std::string& path, bool 
   return {};
 }
 
-void FaultyFileSystem::tear(std::string& content, std::uint64_t offset, std::string_view bytes) {
+void FaultyFileSystem::tear(File& file, std::uint64_t offset, std::string_view bytes) {
   const std::uint64_t shape = random_() % 3;  // none, a prefix, or any of the sectors
   const std::size_t sectors = bytes.size() / k_sector_bytes;
   const std::size_t prefix = sectors == 0 ? 0 : random_() % (sectors + 1);
   for (std::size_t i = 0; i < sectors; ++i) {
     if (shape == 0 || (shape == 1 && i >= prefix) || (shape == 2 && random_() % 2 == 0)) continue;
-    content.replace(offset + i * k_sector_bytes, k_sector_bytes, bytes.substr(i * k_sector_bytes, k_sector_bytes));
+    file.write(offset + i * k_sector_bytes, bytes.substr(i * k_sector_bytes, k_sector_bytes));
   }
 }
 
@@ -95,14 +111,27 @@ void FaultyFileSystem::restart() {
 
 std::map<std::string, std::string> FaultyFileSystem::snapshot() const {
   std::map<std::string, std::string> files;
-  for (const auto& [path, content] : names_) files[path] = *content;
+  for (const auto& [path, content] : names_) files[path] = content->whole();
   return files;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> FaultyFileSystem::written() const {
+  std::vector<std::pair<std::string, std::uint64_t>> files;
+  for (const auto& [path, content] : names_) files.emplace_back(path, content->bytes.size());
+  return files;
+}
+
+void FaultyFileSystem::rot(const std::string& path, std::uint64_t offset, std::uint8_t bits) {
+  File& file = *names_.at(path);
+  CHECK(offset < file.bytes.size());
+  char& byte = file.bytes[static_cast<std::size_t>(offset)];
+  byte = static_cast<char>(static_cast<std::uint8_t>(byte) ^ bits);
 }
 
 void FaultyFileSystem::restore(const std::map<std::string, std::string>& files) {
   names_.clear();
   for (const auto& [path, content] : files) {
-    names_[path] = std::make_shared<std::string>(content);
+    names_[path] = whole_file(content);
     for (std::string at = parent(path); !at.empty(); at = parent(at)) directories_.insert(at);
   }
   synced_names_ = names_;
@@ -112,7 +141,7 @@ void FaultyFileSystem::restore(const std::map<std::string, std::string>& files) 
 Status FaultyFileSystem::create_filled(const std::string& path, std::uint64_t size) {
   const Entered entered = enter(path, true);
   PERDURE_TRY_VOID(entered.outcome);
-  names_[path] = std::make_shared<std::string>(size, '\0');
+  names_[path] = std::make_shared<File>(File{{}, size});
   return {};
 }
 
@@ -125,10 +154,9 @@ Result<std::unique_ptr<BlockFile>> FaultyFileSystem::open_blocks(const std::stri
 
 Status FaultyFileSystem::write(const std::string& path, std::string_view content) {
   const Entered entered = enter(path, true);
-  if (entered.is_torn)
-    names_[path] = std::make_shared<std::string>(content.substr(0, random_() % (content.size() + 1)));
+  if (entered.is_torn) names_[path] = whole_file(content.substr(0, random_() % (content.size() + 1)));
   PERDURE_TRY_VOID(entered.outcome);
-  names_[path] = std::make_shared<std::string>(content);
+  names_[path] = whole_file(content);
   return {};
 }
 
@@ -136,7 +164,7 @@ Result<std::string> FaultyFileSystem::read(const std::string& path) {
   PERDURE_TRY_VOID(enter_plain(path));
   const auto found = names_.find(path);
   if (found == names_.end()) return missing(path);
-  return *found->second;
+  return found->second->whole();
 }
 
 Status FaultyFileSystem::rename(const std::string& from, const std::string& to) {
@@ -163,7 +191,7 @@ Result<std::uint64_t> FaultyFileSystem::size(const std::string& path) {
   PERDURE_TRY_VOID(enter_plain(path));
   const auto found = names_.find(path);
   if (found == names_.end()) return missing(path);
-  return found->second->size();
+  return found->second->size;
 }
 
 Result<std::vector<std::string>> FaultyFileSystem::list(const std::string& directory) {
@@ -198,15 +226,15 @@ Status FaultyFileSystem::copy(const std::string& from, const std::string& to) {
   PERDURE_TRY_VOID(entered.outcome);
   const auto found = names_.find(from);
   if (found == names_.end()) return missing(from);
-  names_[to] = std::make_shared<std::string>(*found->second);
+  names_[to] = std::make_shared<File>(*found->second);
   return {};
 }
 
 Result<std::unique_ptr<FileLock>> FaultyFileSystem::lock(const std::string& path, std::string_view holder) {
   PERDURE_TRY_VOID(enter_plain(path));
-  if (locked_.contains(path)) return fail(ErrorCode::conflict, *names_.at(path));
+  if (locked_.contains(path)) return fail(ErrorCode::conflict, names_.at(path)->whole());
   locked_.insert(path);
-  names_[path] = std::make_shared<std::string>(holder);
+  names_[path] = whole_file(holder);
   return std::make_unique<FaultyLock>(*this, path);
 }
 

@@ -9,6 +9,8 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "storage/file_system.h"
 
@@ -35,6 +37,10 @@ class FaultyFileSystem final : public FileSystem {
 
   // Every file and its bytes, to damage and compare.
   std::map<std::string, std::string> snapshot() const;
+  // Files and how many of their bytes were ever written; what follows in a file is zeros.
+  std::vector<std::pair<std::string, std::uint64_t>> written() const;
+  // Bits of a byte that was written turn over, without a trace.
+  void rot(const std::string& path, std::uint64_t offset, std::uint8_t bits);
   void restore(const std::map<std::string, std::string>& files);
 
   Status create_filled(const std::string& path, std::uint64_t size) override;
@@ -54,7 +60,15 @@ class FaultyFileSystem final : public FileSystem {
  private:
   friend class FaultyBlockFile;
   friend class FaultyLock;
-  using Content = std::shared_ptr<std::string>;  // shared by all names and open files of it
+  // A large file is mostly zeros that nobody wrote: they are not kept.
+  struct File {
+    std::string bytes;  // the beginning
+    std::uint64_t size = 0;
+    std::string whole() const { return read(0, static_cast<std::size_t>(size)); }
+    std::string read(std::uint64_t offset, std::size_t length) const;
+    void write(std::uint64_t offset, std::string_view content);
+  };
+  using Content = std::shared_ptr<File>;  // shared by all names and open files of it
   using Names = std::map<std::string, Content>;
 
   struct Entered {
@@ -63,7 +77,8 @@ class FaultyFileSystem final : public FileSystem {
   };
   Entered enter(const std::string& path, bool writes);
   Status enter_plain(const std::string& path) { return enter(path, false).outcome; }
-  void tear(std::string& content, std::uint64_t offset, std::string_view bytes);
+  static Content whole_file(std::string_view content);
+  void tear(File& file, std::uint64_t offset, std::string_view bytes);
 
   std::mt19937_64 random_;
   std::function<DiskFault(std::uint64_t)> decide_;

@@ -1,6 +1,6 @@
 #pragma once
-// Tables in memory, written to one file whole at every apply(). For simulated disks: small, and every byte of it goes
-// through FileSystem.
+// Tables in memory. Each apply() is a file of its changes; once these outgrow the file of the whole, that is written anew.
+// For simulated disks: small, and every byte of it goes through FileSystem.
 #include "storage/embedded/tables.h"
 #include "storage/file_system.h"
 
