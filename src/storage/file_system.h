@@ -52,7 +52,8 @@ class FileSystem {
   virtual Result<bool> exists(const std::string& path) = 0;
   virtual Result<std::uint64_t> size(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // names, sorted
-  virtual Status make_directory(const std::string& path) = 0;                       // and its parents; fine if there
+  // And its parents; fine if there. Their names are durable when it returns.
+  virtual Status make_directory(const std::string& path) = 0;
   virtual Status sync_directory(const std::string& path) = 0;
   virtual Status copy(const std::string& from, const std::string& to) = 0;  // or link: content never changes
 

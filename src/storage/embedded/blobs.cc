@@ -20,13 +20,11 @@ tl::unexpected<Error> no_such_blob(std::string_view name) {
 Result<std::string> Blobs::put(const Bytes& content) {
   std::string name = sha256_hex(content.view());
   PERDURE_TRY(there, files_.exists(path(name)));
+  PERDURE_TRY_VOID(files_.make_directory(shelf(name)));
   if (there) {  // perhaps since a put that failed to make its name durable
-    PERDURE_TRY_VOID(files_.sync_directory(directory_));
     PERDURE_TRY_VOID(files_.sync_directory(shelf(name)));
     return name;
   }
-  PERDURE_TRY_VOID(files_.make_directory(shelf(name)));
-  PERDURE_TRY_VOID(files_.sync_directory(directory_));
   if (Status written = replace_file(files_, shelf(name), name, content.view()); !written) {
     static_cast<void>(files_.remove(path(name) + ".new"));  // gives the space back; absent is fine
     return tl::unexpected<Error>(std::move(written).error());
@@ -77,7 +75,7 @@ Status Blobs::copy_to(const std::string& directory) const {
     PERDURE_TRY_VOID(files_.copy(path(name), copies.path(name)));
     PERDURE_TRY_VOID(files_.sync_directory(copies.shelf(name)));
   }
-  return files_.sync_directory(directory);
+  return {};
 }
 
 }  // namespace perdure::storage

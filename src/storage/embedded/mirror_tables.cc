@@ -259,8 +259,6 @@ class MirrorTables final : public Tables {
 }  // namespace
 
 Result<std::unique_ptr<Tables>> open_mirror_tables(FileSystem& files, const std::string& directory) {
-  PERDURE_TRY_VOID(files.make_directory(directory));
-  PERDURE_TRY_VOID(files.sync_directory(directory));
   PERDURE_TRY(read, read_files(files, directory));
   return std::make_unique<MirrorTables>(files, directory, std::move(read));
 }

@@ -105,6 +105,17 @@ class PosixLock final : public FileLock {
   Descriptor fd_;  // closing releases the flock
 };
 
+// Makes a directory's name durable, in the directory that holds it.
+Status sync_entry(const std::string& path) {
+  const auto slash = path.find_last_of('/');
+  const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  const Descriptor fd(open_retrying(parent, O_RDONLY | O_DIRECTORY));
+  if (!fd && errno == EACCES) return {};  // one we may pass through and not read was not made by us
+  if (!fd) return refused("open", parent, errno);
+  if (::fsync(fd.get()) != 0) return refused("fsync", parent, errno);
+  return {};
+}
+
 class PosixFileSystem final : public FileSystem {
  public:
   Status create_filled(const std::string& path, std::uint64_t size) override {
@@ -197,8 +208,10 @@ class PosixFileSystem final : public FileSystem {
   Status make_directory(const std::string& path) override {
     for (std::size_t at = 1; at <= path.size(); ++at) {
       if (at != path.size() && path[at] != '/') continue;
-      if (::mkdir(path.substr(0, at).c_str(), 0755) != 0 && errno != EEXIST)
-        return refused("make directory", path.substr(0, at), errno);
+      const bool made = ::mkdir(path.substr(0, at).c_str(), 0755) == 0;
+      if (!made && errno != EEXIST) return refused("make directory", path.substr(0, at), errno);
+      // The last one also when it is there: whoever made it may have died right then.
+      if (made || at == path.size()) PERDURE_TRY_VOID(sync_entry(path.substr(0, at)));
     }
     struct stat info {};
     if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return refused("make directory", path, ENOTDIR);

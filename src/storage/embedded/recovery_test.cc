@@ -117,7 +117,7 @@ TEST(Recovery, ACrashAtEveryCallLosesNothingAcknowledged) {
 void run_through_errors(FaultyFileSystem& files, const std::vector<Operation>& script,
                         const std::vector<std::string>& expected) {
   Result<std::unique_ptr<Store>> store = fail(ErrorCode::internal, "not opened");
-  for (int attempt = 0; attempt < 10 && !store; ++attempt) store = open_embedded("/store", options_on(files));
+  for (int attempt = 0; attempt < 20 && !store; ++attempt) store = open_embedded("/store", options_on(files));
   ASSERT_TRUE(store.has_value()) << store.error().message;
   Progress progress;
   for (int troubles = 0; progress.acknowledged < script.size();) {
