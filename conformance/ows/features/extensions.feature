@@ -1,0 +1,218 @@
+Feature: Extensions
+  Tasks before and after others.
+
+  # docs/ows.md P1, P3, P5
+  Scenario: Before and after, without touching the data
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: before-and-after-without-touching-the-data
+      version: '1.0.0'
+    use:
+      extensions:
+        - log:
+            extend: set
+            before:
+              - enter: { set: { wrong: true }, export: { as: '$context + { log: (($context.log // []) + [ "before " + $task.name ]) }' } }
+            after:
+              - leave: { set: { wrong: true }, export: { as: '$context + { log: (($context.log // []) + [ "after " + $task.name ]) }' } }
+    do:
+      - one: { set: { a: '${ .a + 1 }' } }
+      - pause: { wait: { milliseconds: 1 } }
+      - two: { set: { a: '${ .a + 1 }' } }
+    output:
+      as: '{ a: .a, log: $context.log }'
+    """
+    And given the workflow input is:
+    """yaml
+    a: 0
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { a: 2, log: [ before one, after one, before two, after two ] }
+    """
+
+  # docs/ows.md P2
+  Scenario: Brackets of several extensions
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: brackets-of-several-extensions
+      version: '1.0.0'
+    use:
+      extensions:
+        - outer:
+            extend: set
+            before: [ { ob: { set: { x: 1 }, export: { as: '$context + { log: (($context.log // []) + [ "ob" ]) }' } } } ]
+            after: [ { oa: { set: { x: 1 }, export: { as: '$context + { log: ($context.log + [ "oa" ]) }' } } } ]
+        - inner:
+            extend: all
+            before: [ { ib: { set: { x: 1 }, export: { as: '$context + { log: (($context.log // []) + [ "ib" ]) }' } } } ]
+            after: [ { ia: { set: { x: 1 }, export: { as: '$context + { log: ($context.log + [ "ia" ]) }' } } } ]
+    do:
+      - one: { set: { a: 1 } }
+    output:
+      as: $context.log
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ ob, ib, ia, oa ]
+    """
+
+  # docs/ows.md P3
+  Scenario: An extension that applies under a condition
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: an-extension-that-applies-under-a-condition
+      version: '1.0.0'
+    use:
+      extensions:
+        - log:
+            extend: set
+            when: .audit
+            before:
+              - enter: { set: { x: 1 }, export: { as: '$context + { logged: true }' } }
+    do:
+      - one: { set: { audit: false } }
+      - two: { set: { done: true } }
+    output:
+      as: '{ logged: $context.logged }'
+    """
+    And given the workflow input is:
+    """yaml
+    audit: true
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    logged: true
+    """
+    And enter should run 1 time
+
+  # docs/ows.md P4, P5
+  Scenario: An extension that stands in for a task
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: an-extension-that-stands-in-for-a-task
+      version: '1.0.0'
+    use:
+      extensions:
+        - mock:
+            extend: call
+            when: $task.call == "http" and ($task.with.endpoint | startswith("https://mocked.test"))
+            before:
+              - answer: { set: { mocked: true }, then: exit }
+            after:
+              - never: { set: { x: 1 } }
+    do:
+      - call:
+          call: http
+          with: { method: get, endpoint: https://mocked.test/a }
+      - after: { set: { mocked: '${ .mocked }' } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    mocked: true
+    """
+    And never should not run
+
+  # docs/ows.md P6
+  Scenario: An error in an extension is the task's
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: an-error-in-an-extension-is-the-task-s
+      version: '1.0.0'
+    use:
+      extensions:
+        - guard:
+            extend: set
+            before:
+              - refuse: { raise: { error: { type: 'https://test/refused', status: 403 } } }
+    do:
+      - attempt:
+          try:
+            - one: { set: { a: 1 } }
+          catch:
+            do:
+              - pause: { wait: { milliseconds: 1 } }
+    """
+    When the workflow is executed
+    Then the workflow should complete
+    And one should not run
+
+  # docs/ows.md F2
+  Scenario: A task that is skipped is not extended
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-task-that-is-skipped-is-not-extended
+      version: '1.0.0'
+    use:
+      extensions:
+        - log:
+            extend: set
+            before:
+              - enter: { wait: { milliseconds: 1 } }
+    do:
+      - one: { if: .a == 2, set: { a: 1 } }
+    """
+    And given the workflow input is:
+    """yaml
+    a: 1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    a: 1
+    """
+    And enter should not run
+
+  # docs/ows.md P1
+  Scenario: An extension of composite tasks
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: an-extension-of-composite-tasks
+      version: '1.0.0'
+    use:
+      extensions:
+        - log:
+            extend: composite
+            before:
+              - enter: { set: { x: 1 }, export: { as: '$context + { entered: (($context.entered // []) + [ $task.name ]) }' } }
+    do:
+      - outer:
+          do:
+            - inner: { set: { a: 1 } }
+      - both:
+          fork:
+            branches:
+              - one: { set: { a: 1 } }
+    output:
+      as: $context.entered
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ outer, both ]
+    """
