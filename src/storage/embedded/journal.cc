@@ -61,6 +61,8 @@ Status Journal::adopt(std::vector<std::string> names, std::uint64_t applied, con
       offset_ = info.end_offset;
       remaining_ = info.size_bytes - info.end_offset;
       segments_.push_back(std::move(segment));
+      if (info.segment == found.last_with_records)
+        PERDURE_TRY_VOID(write_again(*segments_.back(), found.last_record_offset, info.end_offset));
     } else {
       ready_ = std::move(segment);
     }
@@ -72,6 +74,22 @@ Status Journal::adopt(std::vector<std::string> names, std::uint64_t applied, con
     segments_.push_back(std::move(first));
   }
   return {};
+}
+
+// The last record may be seen and not be durable: its sync failed, and the process that was told so ended. Nothing may
+// rest on it before it is.
+Status Journal::write_again(Segment& segment, std::uint64_t offset, std::uint64_t end) {
+  PERDURE_TRY(bytes, segment.file->read(offset, static_cast<std::size_t>(end - offset)));
+  grow_buffer(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), buffer_.get());
+  return segment.file->write(offset, {buffer_.get(), bytes.size()});
+}
+
+void Journal::grow_buffer(std::size_t size) {
+  if (size <= buffer_bytes_) return;
+  buffer_bytes_ = std::max<std::size_t>(size, std::size_t{256} << 10);
+  buffer_.reset(static_cast<char*>(std::aligned_alloc(k_block_bytes, buffer_bytes_)));
+  CHECK(buffer_ != nullptr);
 }
 
 Result<std::vector<SegmentInfo>> Journal::scan(FileSystem& files, const std::string& directory, std::uint64_t applied,
@@ -94,11 +112,7 @@ Status Journal::append(std::uint64_t first_ticket, std::span<const std::string> 
     if (!is_ready) PERDURE_TRY_VOID(prepare(payload_size_bytes(commits)));
     take_next_segment();
   }
-  if (size > buffer_bytes_) {
-    buffer_bytes_ = std::max<std::size_t>(size, std::size_t{256} << 10);
-    buffer_.reset(static_cast<char*>(std::aligned_alloc(k_block_bytes, buffer_bytes_)));
-    CHECK(buffer_ != nullptr);
-  }
+  grow_buffer(size);
   Segment& segment = *segments_.back();  // only the writer changes the end of the deque
   const auto stamp = static_cast<std::uint32_t>(
       checksum64({reinterpret_cast<const char*>(&first_ticket), sizeof first_ticket}, options_.stamp_seed + appends_));

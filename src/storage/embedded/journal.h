@@ -33,7 +33,8 @@ using OnCommit = std::function<Status(std::uint64_t ticket, std::string_view com
 
 class Journal {
  public:
-  // Reads what is there and calls `on_commit` for every commit after `applied`; cuts a torn tail. `corrupt` with file
+  // Reads what is there and calls `on_commit` for every commit after `applied`; cuts a torn tail. What was
+  // called is durable when it returns. `corrupt` with file
   // and offset when a record was damaged, or when commits between `applied` and the first record are missing.
   static Result<std::unique_ptr<Journal>> open(FileSystem& files, std::string directory, const JournalOptions& options,
                                                std::uint64_t applied, const OnCommit& on_commit);
@@ -75,6 +76,8 @@ class Journal {
   Result<std::unique_ptr<Segment>> make_segment(std::uint64_t number, std::uint64_t size_bytes);
   Result<std::unique_ptr<Segment>> fill_segment(const std::string& path, const std::string& making,
                                                 std::uint64_t number, std::uint64_t size_bytes);
+  Status write_again(Segment& segment, std::uint64_t offset, std::uint64_t end);
+  void grow_buffer(std::size_t size);
   std::uint64_t next_size(std::size_t payload_bytes) const;
   void take_next_segment();
 

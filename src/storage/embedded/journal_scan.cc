@@ -111,6 +111,7 @@ class Scanner {
       if (info.records++ == 0) info.first_ticket = record.header.first_ticket;
       info.last_ticket = next_ - 1;
       out_.last_with_records = segment.header.segment;
+      out_.last_record_offset = offset;
       offset += record_size_bytes(record.header.payload_bytes);
     }
   }

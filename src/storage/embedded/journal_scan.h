@@ -15,6 +15,7 @@ struct JournalScan {
   std::vector<SegmentInfo> segments;  // by number; those wholly before `after` are not read
   std::map<std::uint64_t, SegmentHeader> headers;
   std::uint64_t last_with_records = 0;  // number of a segment; 0 when there is no record
+  std::uint64_t last_record_offset = 0;
   std::uint64_t next_ticket = 1;
   std::uint64_t chain = 0;
 };

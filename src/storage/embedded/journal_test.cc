@@ -297,6 +297,45 @@ TEST(Journal, ANameThatWasNotSyncedIsSyncedAtTheNextOpening) {
   }
 }
 
+// A write fails, yet what it wrote is seen by the next process: then it must be durable before anything rests on it.
+TEST(Journal, ARecordThatIsSeenAfterAFailedSyncIsMadeDurable) {
+  int seen = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    FaultyFileSystem files(seed);
+    const JournalOptions options{16 << 10, 16 << 10, 1};
+    {
+      const auto journal = Journal::open(files, "/journal", options, 0, Kept{}.collect());
+      ASSERT_TRUE(journal.has_value());
+      files.set_faults([](std::uint64_t) { return DiskFault::error; });
+      ASSERT_FALSE((*journal)->append(1, std::vector<std::string>{"seen"}).has_value());
+      files.set_faults({});
+    }
+    Kept before, after;
+    ASSERT_TRUE(Journal::open(files, "/journal", options, 0, before.collect()).has_value());
+    files.restart();
+    ASSERT_TRUE(Journal::open(files, "/journal", options, 0, after.collect()).has_value());
+    EXPECT_EQ(before.commits, after.commits);
+    seen += before.commits.empty() ? 0 : 1;
+  }
+  EXPECT_GT(seen, 10);
+}
+
+// The name of FORMAT may be seen and not be durable yet; what is made after it must not outlive it.
+TEST(StoreFiles, AFormatThatWasNotSyncedIsSyncedBeforeAnythingIsMade) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    FaultyFileSystem files(seed);
+    ASSERT_TRUE(files.make_directory("/s").has_value());
+    const std::uint64_t calls = files.calls();
+    files.set_faults([=](std::uint64_t call) { return call == calls + 6 ? DiskFault::error : DiskFault::none; });
+    ASSERT_FALSE(check_format(files, "/s", true).has_value());  // the sync of its directory
+    ASSERT_TRUE(files.exists("/s/FORMAT").value());
+    ASSERT_TRUE(check_format(files, "/s", true).has_value());
+    files.restart();
+    EXPECT_TRUE(files.exists("/s/FORMAT").value()) << "seed " << seed;
+  }
+}
+
 TEST(StoreFiles, ANewerFormatIsRefusedAndDamageIsSeen) {
   FaultyFileSystem files(1);
   ASSERT_TRUE(files.make_directory("/s").has_value());

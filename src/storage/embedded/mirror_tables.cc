@@ -259,6 +259,8 @@ class MirrorTables final : public Tables {
 }  // namespace
 
 Result<std::unique_ptr<Tables>> open_mirror_tables(FileSystem& files, const std::string& directory) {
+  // Names that can be seen may not be durable: whoever made them may have failed right then.
+  PERDURE_TRY_VOID(files.sync_directory(directory));
   PERDURE_TRY(read, read_files(files, directory));
   return std::make_unique<MirrorTables>(files, directory, std::move(read));
 }

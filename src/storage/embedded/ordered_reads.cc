@@ -80,9 +80,11 @@ Result<std::vector<Wake>> EmbeddedStore::wakes_once(TimeMs from, TimeMs until, c
     std::vector<std::pair<TimeMs, const RunKey*>> found;
     for (std::size_t i = 0; i < all.size(); ++i) {
       for (const auto& [key, delta] : all[i]->runs()) {
-        if (!delta.head || !is_listed_wake(*delta.head) || !in_page(delta.head->wake, key)) continue;
+        // What a commit that was refused brought in says nothing new: the tables speak for it.
+        if (!knew(&delta, ticket) || !delta.head || !is_listed_wake(*delta.head) || !in_page(delta.head->wake, key))
+          continue;
         if (std::any_of(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(i),
-                        [&key = key](const auto& newer) { return newer->find(key) != nullptr; }))
+                        [&, &k = key](const auto& newer) { return knew(newer->find(k), ticket); }))
           continue;
         found.emplace_back(delta.head->wake, &key);
       }

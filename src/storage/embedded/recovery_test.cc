@@ -201,6 +201,24 @@ TEST(Recovery, AFailedSyncFailsAllThatIsPendingAndRefusesMoreUntilRecovered) {
   EXPECT_TRUE(run_durably(**store, script[1]).has_value());
 }
 
+TEST(Recovery, ARefusedCommitDoesNotListAWakeTwice) {
+  FaultyFileSystem files(1);
+  EmbeddedOptions options = options_on(files);
+  options.overlay_bytes = 3;  // every commit goes to the tables
+  auto store = open_embedded("/store", options);
+  ASSERT_TRUE(store.has_value());
+  RunWrite write;
+  write.run.id = "waits";
+  write.count = 1;
+  write.batch = Bytes::copy("events");
+  write.row = conformance_row(1000);
+  write.wake = 7;
+  ASSERT_TRUE(commit_and_wait(**store, {{write}, {}, (*store)->epoch()}).has_value());
+  ASSERT_TRUE((*store)->verify().has_value());
+  ASSERT_FALSE(commit_and_wait(**store, {{write}, {}, (*store)->epoch()}).has_value());  // it exists
+  EXPECT_EQ((*store)->wakes(0, k_never, std::nullopt, 10)->size(), 1U);
+}
+
 // A store with records in the journal, rows in the tables and a blob.
 std::map<std::string, std::string> small_store(std::string& shown) {
   FaultyFileSystem files(1);

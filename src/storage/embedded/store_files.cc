@@ -65,6 +65,8 @@ Status check_format(FileSystem& files, const std::string& dir, bool may_create) 
     if (!may_create) return fail(ErrorCode::not_found, dir + ": is not a perdure store (no FORMAT file)");
     return write_format(files, dir);
   }
+  // Whoever made it may have ended before its name was durable, and it must be there before anything else is.
+  if (may_create) PERDURE_TRY_VOID(files.sync_directory(dir));
   PERDURE_TRY(text, files.read(path));
   PERDURE_TRY(body, unsealed(std::move(text), path));
   const std::uint64_t format = number_after(body, k_format_prefix);

@@ -92,43 +92,45 @@ inline Status run_operation(Store& store, const Operation& operation) {
 }
 
 // All that can be read, but for history that a snapshot covers (a driver may keep more of it than another).
-inline Result<std::string> show(Store& store) {
+inline Result<std::string> show(Store& store, const std::vector<std::string>& tenants = {"default"}) {
   std::string out;
   const auto line = [&](const auto&... parts) {
     ((out += parts, out += '|'), ...);
     out += '\n';
   };
-  ListQuery query;
-  query.limit = 5;
-  do {
-    PERDURE_TRY(page, store.list(query));
-    for (const auto& [run, row] : page.rows) {
-      PERDURE_TRY(loaded, store.load(run));
-      PERDURE_TRY(alone, store.row(run));
-      CHECK(alone.has_value());
-      line(run.id, row.status, std::to_string(row.started_at), std::to_string(row.updated_at),
-           row.closed ? "closed" : "open", loaded.row == row && *alone == row ? "same" : "DIFFERS",
-           std::to_string(loaded.last_seq), std::to_string(loaded.snapshot_seq), std::string(loaded.snapshot.view()),
-           std::to_string(loaded.wake));
-      for (const Bytes& batch : loaded.tail) line("tail", std::string(batch.view()));
-      PERDURE_TRY(history, store.history(run, loaded.snapshot_seq + 1, 1 << 30));
-      for (const HistoryBatch& batch : history)
-        line("history", std::to_string(batch.first_seq), std::to_string(batch.count), std::string(batch.batch.view()));
-    }
-    query.cursor = page.next_cursor;
-  } while (!query.cursor.empty());
+  for (const std::string& tenant : tenants) {
+    ListQuery query;
+    query.tenant = tenant;
+    query.limit = 5;
+    do {
+      PERDURE_TRY(page, store.list(query));
+      for (const auto& [run, row] : page.rows) {
+        PERDURE_TRY(loaded, store.load(run));
+        PERDURE_TRY(alone, store.row(run));
+        line(to_string(run), row.status, std::to_string(row.started_at), std::to_string(row.updated_at),
+             row.closed ? "closed" : "open", loaded.row == row && alone == row ? "same" : "DIFFERS",
+             std::to_string(loaded.last_seq), std::to_string(loaded.snapshot_seq), loaded.snapshot.view(),
+             std::to_string(loaded.wake));
+        for (const Bytes& batch : loaded.tail) line("tail", batch.view());
+        PERDURE_TRY(history, store.history(run, loaded.snapshot_seq + 1, 1 << 30));
+        for (const HistoryBatch& batch : history)
+          line("history", std::to_string(batch.first_seq), std::to_string(batch.count), batch.batch.view());
+      }
+      query.cursor = page.next_cursor;
+    } while (!query.cursor.empty());
+  }
   std::optional<Wake> after;
   for (;;) {
     PERDURE_TRY(wakes, store.wakes(0, k_never, after, 4));
     if (wakes.empty()) break;
-    for (const Wake& wake : wakes) line("wake", std::to_string(wake.at), wake.run.id);
+    for (const Wake& wake : wakes) line("wake", std::to_string(wake.at), to_string(wake.run));
     after = wakes.back();
   }
   std::string last;
   for (;;) {
     PERDURE_TRY(keys, store.scan("space/", last, 2));
     if (keys.empty()) break;
-    for (const auto& [key, value] : keys) line("key", key, std::string(value.view()));
+    for (const auto& [key, value] : keys) line("key", key, value.view());
     last = keys.back().first;
   }
   return out;
