@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The services that the scenarios call, on Python's standard library alone: petstore.swagger.io and httpbin.org as far as the
-official kit needs them, and service.test, described in README.md.
+"""The services that the scenarios call, on Python's standard library alone: service.test, described in README.md, and as
+much of the public ones as the official kit and examples need.
 
 usage: service.py [--http PORT] [--https PORT --cert FILE --key FILE]   (default: http on 8080)
 
@@ -19,7 +19,7 @@ import threading
 import time
 import urllib.parse
 
-HOSTS = ('petstore.swagger.io', 'httpbin.org', 'service.test')
+HOSTS = ('petstore.swagger.io', 'httpbin.org', 'swapi.dev', 'external-service.example.com', 'service.test')
 TOKEN = 'token-of-the-service'
 
 
@@ -139,6 +139,10 @@ class Services:
             return self.petstore(request)
         if request.host == 'httpbin.org':
             return self.httpbin(request)
+        if request.host == 'swapi.dev':
+            return self.swapi(request)
+        if request.host == 'external-service.example.com':
+            return Answer(503)
         for pattern, handler in self.ROUTES:
             match = re.fullmatch(pattern, request.path)
             if match:
@@ -155,7 +159,14 @@ class Services:
         one = re.fullmatch(r'/v2/pet/(\d+)', request.path)
         if request.method == 'GET' and one:
             return Answer(200, pet(int(one[1])))
+        if request.method in ('POST', 'PUT') and request.path in ('/v2/pet', '/v2/pet/'):
+            return Answer(200, request.json())
         return Answer(404, {'code': 404, 'type': 'unknown', 'message': f'null for uri: http://petstore.swagger.io{request.path}'})
+
+    def swapi(self, request):
+        luke = {'name': 'Luke Skywalker', 'homeworld': 'https://swapi.dev/api/planets/1/'}
+        return {'/api/people/': Answer(200, {'count': 1, 'results': [luke]}), '/api/people/1': Answer(200, luke),
+                '/api/planets/1/': Answer(200, {'name': 'Tatooine'})}.get(request.path, Answer(404, {'detail': 'Not found'}))
 
     def httpbin(self, request):
         match = re.fullmatch(r'/basic-auth/([^/]+)/([^/]+)', request.path)

@@ -59,6 +59,8 @@ cli::Backend backend() {
     options.dir = o.dir;
     options.dormant = o.drive == cli::Drive::nothing;
     options.allow_private_addresses = o.allow_private_addresses;
+    options.http_ca_file = o.http_ca_file;
+    options.http_connect_to = o.http_connect_to;
     return make_engine(std::move(options));
   };
   b.verify_store = verify;

@@ -16,10 +16,13 @@ Result<std::shared_ptr<storage::Store>> open_store(const std::filesystem::path& 
   return std::shared_ptr<storage::Store>(std::move(store));
 }
 
-void add_outside(std::vector<std::shared_ptr<activity::Driver>>& drivers, bool allow_private) {
+void add_outside(EngineOptions& options) {
+  std::vector<std::shared_ptr<activity::Driver>>& drivers = options.runtime.drivers;
   activity::HttpOptions http_options;
-  http_options.addresses.allow_private = allow_private;
-  http_options.addresses.allow_loopback = allow_private;
+  http_options.addresses.allow_private = options.allow_private_addresses;
+  http_options.addresses.allow_loopback = options.allow_private_addresses;
+  http_options.ca_file = std::move(options.http_ca_file);
+  http_options.connect_to = std::move(options.http_connect_to);
   std::shared_ptr<activity::Driver> http = activity::make_http(std::move(http_options));
   activity::NotifyOptions notify;
   notify.http = [http](activity::Task task, activity::OnDone done) { http->start(std::move(task), std::move(done)); };
@@ -33,7 +36,7 @@ void add_outside(std::vector<std::shared_ptr<activity::Driver>>& drivers, bool a
 
 Result<std::unique_ptr<engine::Engine>> make_engine(EngineOptions options) {
   // Before the store, whose threads and memory a fork would carry: the shell driver forks its nursery once.
-  if (options.outside) add_outside(options.runtime.drivers, options.allow_private_addresses);
+  if (options.outside) add_outside(options);
   PERDURE_TRY(store, open_store(options.dir));
   std::vector<std::string> types;
   if (!options.functions.empty()) {

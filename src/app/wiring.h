@@ -21,13 +21,15 @@ struct Function {
 };
 
 struct EngineOptions {
-  std::filesystem::path dir;             // of the embedded store, made when missing; empty: in memory
-  bool dormant = false;                  // reads and recorded messages only: nothing is recovered, started or fired
-  bool allow_private_addresses = false;  // of http steps; the command line's local default turns it on and says so
-  bool outside = true;                   // http, shell, script and notify are available
-  std::vector<Function> functions;       // in-process activities
-  std::size_t function_threads = 0;      // 0: one a core
-  runtime::RuntimeOptions runtime;       // drivers and make_map_plan are filled in here
+  std::filesystem::path dir;                 // of the embedded store, made when missing; empty: in memory
+  bool dormant = false;                      // reads and recorded messages only: nothing is recovered, started or fired
+  bool allow_private_addresses = false;      // of http steps; the command line's local default turns it on and says so
+  std::string http_ca_file;                  // PEM, instead of the system's authorities
+  std::vector<std::string> http_connect_to;  // "HOST:PORT:ADDRESS:PORT" (activity/http/http.h)
+  bool outside = true;                       // http, shell, script and notify are available
+  std::vector<Function> functions;           // in-process activities
+  std::size_t function_threads = 0;          // 0: one a core
+  runtime::RuntimeOptions runtime;           // drivers and make_map_plan are filled in here
 };
 
 // `conflict` when another process holds the store (the message names it), `unsupported` when it is newer than this build.

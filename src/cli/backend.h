@@ -22,7 +22,9 @@ enum class Drive {
 struct OpenOptions {
   std::filesystem::path dir;  // made when it does not exist; empty: a store in memory, for proofs
   Drive drive = Drive::everything;
-  bool allow_private_addresses = true;  // of http steps
+  bool allow_private_addresses = true;            // of http steps
+  std::string http_ca_file = {};                  // PERDURE_HTTP_CA_FILE
+  std::vector<std::string> http_connect_to = {};  // PERDURE_HTTP_CONNECT_TO
 };
 
 struct Backend {

@@ -175,6 +175,17 @@ TEST_F(CommandLine, RunCompletesWithItsOutputOnStdout) {
   EXPECT_EQ(script_.shutdowns, 1);
 }
 
+TEST_F(CommandLine, TheEnvironmentSaysWhomHttpTrustsAndWhereItGoes) {
+  completes();
+  io_.variables["PERDURE_HTTP_CA_FILE"] = "/etc/own.pem";
+  io_.variables["PERDURE_HTTP_CONNECT_TO"] = "a.test:443:127.0.0.1:8443,b.test:80:127.0.0.1:8080";
+  EXPECT_EQ(run_words({"run", file_, "--id", "r1"}, io_, script_).code, 0);
+  ASSERT_EQ(script_.opened.size(), 1U);
+  EXPECT_EQ(script_.opened[0].http_ca_file, "/etc/own.pem");
+  EXPECT_EQ(script_.opened[0].http_connect_to,
+            (std::vector<std::string>{"a.test:443:127.0.0.1:8443", "b.test:80:127.0.0.1:8080"}));
+}
+
 TEST_F(CommandLine, EventsAreLinesOfJsonWithTheResultLast) {
   completes();
   const Ran ran = run_words({"run", file_, "--json"}, io_, script_);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <sstream>
+
 #include "base/json.h"
 
 namespace perdure::cli {
@@ -53,7 +55,11 @@ std::string Session::store_words() const {
 
 Result<OpenEngine> Session::open(Drive drive, bool allow_private_addresses) const {
   PERDURE_TRY(dir, store());
-  PERDURE_TRY(engine, backend.open({.dir = dir, .drive = drive, .allow_private_addresses = allow_private_addresses}));
+  OpenOptions options{.dir = dir, .drive = drive, .allow_private_addresses = allow_private_addresses};
+  options.http_ca_file = io.env("PERDURE_HTTP_CA_FILE").value_or("");
+  std::istringstream routes(io.env("PERDURE_HTTP_CONNECT_TO").value_or(""));
+  for (std::string route; std::getline(routes, route, ',');) options.http_connect_to.push_back(std::move(route));
+  PERDURE_TRY(engine, backend.open(options));
   return OpenEngine(std::move(engine));
 }
 

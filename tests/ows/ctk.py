@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Runs conformance scenarios of the Open Workflow Specification against the real binary.
 
-usage: ctk.py [FOLDER…] [--only REGEX] [--dry] [--list] [--kill-everywhere] [--jobs N] [--no-sandbox] [--keep]
+usage: ctk.py [FOLDER…] [--only REGEX] [--dry] [--check] [--list] [--kill-everywhere] [--jobs N] [--no-sandbox] [--keep]
 
-  FOLDER             folders of *.feature files (default: the official kit where it is found, and conformance/ows)
+  FOLDER             folders of *.feature files (default: the official kit and examples, where they are found, and
+                     conformance/ows)
   --only REGEX       only scenarios whose title ("Feature: Scenario"), file or tag matches
   --list             print the scenarios and stop
   --dry              run nothing: parse all, find every step's definition, read every document
+  --check            run nothing: the binary reads every definition, and accepts or refuses it as the scenario says
   --kill-everywhere  run each scenario once for each call that changes the store, kill -9 at that call, and go on
   --no-sandbox       do not make a private network; lead the hosts here by PERDURE_HTTP_CONNECT_TO
   --keep             keep the folders of failed scenarios
@@ -45,6 +47,7 @@ def arguments_of(words):
     parser.add_argument('folders', nargs='*')
     parser.add_argument('--only', default='')
     parser.add_argument('--dry', action='store_true')
+    parser.add_argument('--check', action='store_true')
     parser.add_argument('--list', action='store_true')
     parser.add_argument('--kill-everywhere', action='store_true')
     parser.add_argument('--jobs', type=int, default=int(os.environ.get('PERDURE_JOBS') or os.cpu_count() or 1))
@@ -56,6 +59,8 @@ def arguments_of(words):
 
 def scenarios_of(arguments):
     folders = arguments.folders or [os.path.join(KIT, 'ctk/features'), os.path.join(ROOT, 'conformance/ows')]
+    if not arguments.folders and os.path.isdir(KIT):
+        folders.append(os.path.join(ROOT, 'tests/ows/examples'))
     found = []
     for folder in folders:
         files = [folder] if folder.endswith('.feature') else sorted(
@@ -100,6 +105,8 @@ class Worker:
                   for port, server in ((80, plain), (443, tls))]
             self.env = {'PERDURE_HTTP_CA_FILE': ca, 'PERDURE_HTTP_CONNECT_TO': ','.join(to)}
         self.shim = os.path.join(os.path.dirname(os.path.dirname(BINARY)), 'lib/fault_shim.so')
+        if arguments.kill_everywhere and not os.path.exists(self.shim):
+            sys.exit(f'no {self.shim}; build the target fault_shim')
 
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -108,7 +115,7 @@ class Worker:
         """Runs a scenario; raises what is wrong with it."""
         folder = tempfile.mkdtemp(prefix='scenario-', dir=self.folder)
         self.services.clear()
-        world = steps.World(Binary(BINARY, folder, self.env, plan), self.services, killing=plan is not None)
+        world = steps.World(Binary(BINARY, folder, self.env, plan), self.services, KIT, killing=plan is not None)
         world.expects_events = sum(one.text in ACTS for one in scenario.steps)
         try:
             for one in scenario.steps:
@@ -125,6 +132,27 @@ class Worker:
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def check(self, scenario):
+        """Only lets the binary read the definitions."""
+        with tempfile.TemporaryDirectory(prefix='scenario-', dir=self.folder) as folder:
+            binary = Binary(BINARY, folder, self.env)
+            world = steps.World(binary, self.services, KIT, killing=False)
+            refused = [one for one in scenario.steps if one.text.startswith('the workflow should be refused')]
+            for one in scenario.steps:
+                function, groups = steps.find(one.text)
+                if one.text.endswith('a registered workflow with definition:'):
+                    world.definition = one.doc
+                elif 'workflow with definition:' in one.text or 'official example' in one.text:
+                    function(world, one.doc, *groups)
+                else:
+                    continue
+                binary.last = binary.validate(world.definition)
+                if not refused and binary.last.code != 0:
+                    raise steps.Failed(f'{os.path.basename(scenario.file)}:{one.line}: {one.text}\n{binary.last}')
+            for one in refused:
+                function, groups = steps.find(one.text)
+                function(world, one.doc, *groups)
 
     def everywhere(self, scenario):
         """Returns how often it was killed."""
@@ -144,7 +172,9 @@ class Worker:
         started, more = time.monotonic(), ''
         try:
             check_dry(scenario)
-            if self.arguments.kill_everywhere:
+            if self.arguments.check:
+                self.check(scenario)
+            elif self.arguments.kill_everywhere:
                 more = f', killed {self.everywhere(scenario)} times'
             else:
                 self.once(scenario)

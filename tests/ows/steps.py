@@ -1,6 +1,7 @@
 """What the steps of the scenarios mean: those of the kit's README, and our own (conformance/ows/README.md)."""
 import datetime
 import json
+import os
 import re
 
 import yaml12
@@ -91,8 +92,8 @@ def task_name(path):
 class World:
     """One scenario in the making."""
 
-    def __init__(self, binary, services, killing):
-        self.binary, self.services, self.killing = binary, services, killing
+    def __init__(self, binary, services, kit, killing):
+        self.binary, self.services, self.kit, self.killing = binary, services, kit, killing
         self.definition, self.input, self.expects_events = None, {}, False
         self.registered = self.published = 0
         self.result = self.events = None
@@ -161,6 +162,12 @@ def _(world, doc):
     world.definition = doc
 
 
+@step("the official example '([^']+)'")
+def _(world, doc, name):
+    with open(os.path.join(world.kit, 'examples', name), encoding='utf-8') as file:
+        world.definition = file.read()
+
+
 @step('(?:given )?the workflow input is:')
 def _(world, doc):
     world.input = yaml12.load(doc)
@@ -182,6 +189,11 @@ def _(world, doc):
 @step('the workflow is executed')
 def _(world, doc):
     world.binary.run(world.definition, world.input, to_end=not world.expects_events)
+
+
+@step('the workflow is checked')
+def _(world, doc):
+    world.binary.last = world.binary.validate(world.definition)
 
 
 @step('the event is published:')
@@ -248,6 +260,12 @@ def _(world, doc, name, pattern):
 @step('the workflow should wait')
 def _(world, doc):
     world.ended(('waiting', 'running'), 'wait')
+
+
+@step('the workflow should be accepted')
+def _(world, doc):
+    if world.binary.last.code != 0:
+        raise Failed(str(world.binary.last))
 
 
 @step('the workflow should be refused')

@@ -149,6 +149,23 @@ TEST_F(HttpTls, AKnownOneIsAcceptedForItsNamesOnly) {
   EXPECT_EQ(run_one(*driver, http(server.url("/", "other.localhost"))).error.type, "http.tls");
 }
 
+TEST_F(HttpTls, ConnectToLeadsAHostElsewhereUnderItsOwnNameAndPastNoGuard) {
+  TestServer server([](const Seen&) { return json("{}"); }, &certificate_);
+  TestServer plain([](const Seen&) { return json("{}"); });
+  HttpOptions options = trusting();
+  options.connect_to = {"localhost:443:127.0.0.1:" + std::to_string(server.port()),
+                        "shop.invalid:443:127.0.0.1:" + std::to_string(server.port()),
+                        "shop.invalid:80:127.0.0.1:" + std::to_string(plain.port())};
+  auto driver = make_http(options);
+  EXPECT_TRUE(run_one(*driver, http("https://localhost/")).ok);
+  EXPECT_EQ(run_one(*driver, http("https://shop.invalid/")).error.type,
+            "http.tls");  // the certificate is for localhost
+  EXPECT_TRUE(run_one(*driver, http("http://shop.invalid/a")).ok);
+  EXPECT_EQ(plain.seen().at(0).headers.at("host"), "shop.invalid");
+  options.addresses.allow_loopback = false;
+  EXPECT_EQ(run_one(*make_http(options), http("http://shop.invalid/a")).error.type, "http.blocked");
+}
+
 TEST_F(HttpTls, PlainTextWhereTlsIsExpectedIsNoSecureConnection) {
   TestServer plain([](const Seen&) { return json("{}"); });
   HttpOptions options = trusting();

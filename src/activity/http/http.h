@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "activity/activity.h"
 #include "base/limits.h"
@@ -26,8 +27,10 @@ struct HttpOptions {
   DurationMs connect_timeout_ms = 15'000;  // name resolution, connection and TLS
   std::string user_agent = "perdure";
   std::string ca_file = {};  // PEM; empty: the system's
-  std::string proxy = {};    // of the operator; empty: none (environment variables are not read)
-  Clock* clock = nullptr;    // for dates in Retry-After; nullptr: the system's
+  // "HOST:PORT:ADDRESS:PORT": what is for the first goes to the second, without a look-up; the guard judges the address.
+  std::vector<std::string> connect_to = {};
+  std::string proxy = {};  // of the operator; empty: none (environment variables are not read)
+  Clock* clock = nullptr;  // for dates in Retry-After; nullptr: the system's
 };
 
 std::unique_ptr<Driver> make_http(HttpOptions options = {});

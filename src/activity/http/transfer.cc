@@ -69,9 +69,18 @@ Transfer::Transfer(Task task, OnDone done, HttpRequest request, const HttpOption
       request_(std::move(request)),
       secrets_(request_.secrets()),
       options_(options),
-      easy_(std::move(easy)) {}
+      easy_(std::move(easy)) {
+  for (const std::string& route : options_.connect_to) {
+    curl_slist* longer = curl_slist_append(connect_to_, route.c_str());
+    CHECK(longer != nullptr);
+    connect_to_ = longer;
+  }
+}
 
-Transfer::~Transfer() { curl_slist_free_all(header_list_); }
+Transfer::~Transfer() {
+  curl_slist_free_all(header_list_);
+  curl_slist_free_all(connect_to_);
+}
 
 std::string Transfer::what() const { return request_.method + " " + request_.url.printable(); }
 
@@ -107,6 +116,7 @@ std::optional<Outcome> Transfer::prepare() {
     set(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
     set(easy, CURLOPT_CAPATH, static_cast<char*>(nullptr));
   }
+  set(easy, CURLOPT_CONNECT_TO, connect_to_);
   set(easy, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
   set(easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
   set(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);

@@ -75,6 +75,7 @@ class Transfer {
   const HttpOptions& options_;
   Easy easy_;
   curl_slist* header_list_ = nullptr;
+  curl_slist* connect_to_ = nullptr;
 
   HttpResponse response_;
   std::size_t header_bytes_ = 0;
