@@ -76,7 +76,8 @@ Recovery recover(const plan::Plan&, const State& state) {
     if (!waits_for_child(state, f)) continue;
     const std::string child(f.wait->request.view());
     if (f.role == Role::compensation) {
-      recovery.commands.emplace_back(UndoChild{id, f.command, child});
+      const bool unknown = f.index < state.saga_log.size() && state.saga_log[f.index].unknown_outcome;
+      recovery.commands.emplace_back(UndoChild{id, f.command, child, unknown});
     } else {
       recovery.commands.emplace_back(restart_child(state, id));
       if (f.cancel_wanted || f.fault) recovery.commands.emplace_back(CancelChild{id, f.command, child});

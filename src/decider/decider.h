@@ -55,7 +55,8 @@ struct UndoChild {
   FrameId frame = 0;
   std::uint64_t command = 0;
   std::string child;
-};  // answer with ChildEnded
+  bool unknown_outcome = false;  // it may never have begun, and then is undone already
+};                               // answer with ChildEnded
 struct PublishEvent {
   std::uint64_t command = 0;
   std::string type;

@@ -147,9 +147,11 @@ bool Turn::take_update(std::size_t place, const h::UpdateReceived& update) {
 
 void Turn::terminate(const h::TerminateRequested& request) {
   emit(request);
-  for (FrameId id = 0; id < state_.frames.size(); ++id) {
+  std::vector<FrameId> live = by_landing();  // what is still out has not come before what was answered
+  std::stable_partition(live.begin(), live.end(), [this](FrameId id) { return frame(id).phase == Phase::returned; });
+  for (const FrameId id : live) {
+    record_possible(id);
     const Frame& f = frame(id);
-    if (!f.live) continue;
     if (f.phase == Phase::in_flight) out_.commands.emplace_back(CancelActivity{id, f.command});
     if (waits_for_child(state_, f) && f.role != Role::compensation)
       out_.commands.emplace_back(CancelChild{id, f.command, std::string(f.wait->request.view())});

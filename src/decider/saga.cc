@@ -23,9 +23,32 @@ void Turn::record_effect(FrameId id, bool unknown_outcome) {
   emit(std::move(record));
 }
 
-void Turn::record_child(FrameId id) {
+void Turn::record_child(FrameId id, bool unknown_outcome) {
   const Frame& f = frame(id);
-  emit(history::CompensationRecorded{id, f.node, f.command, {}, false, {}, std::string(f.wait->request.view())});
+  emit(history::CompensationRecorded{
+      id, f.node, f.command, {}, unknown_outcome, {}, std::string(f.wait->request.view())});
+}
+
+// A step is given up without being waited for: what it did, or may have done, is owed all the same.
+void Turn::record_possible(FrameId id) {
+  const Frame& f = frame(id);
+  const plan::Node& n = node(id);
+  if (f.role == Role::compensation || is_foreach_head(state_, f)) return;
+  const bool activity = n.kind == plan::Kind::activity;
+  const bool child = n.kind == plan::Kind::subflow || (n.kind == plan::Kind::map && f.wait);
+  bool unknown = child && waits_for_child(state_, f);
+  switch (f.phase) {
+    case Phase::in_flight: unknown = activity; break;
+    case Phase::queued:
+    case Phase::backing_off:
+    case Phase::failing: unknown = activity && f.maybe_effect; break;
+    default: break;
+  }
+  const bool certain = (activity || child) && f.phase == Phase::returned;
+  if (!unknown && !certain) return;
+  if (n.compensation != k_none) record_effect(id, unknown);
+  else if (n.kind == plan::Kind::map || (child && n.subflow->wait)) record_child(id, unknown);
+  if (certain && n.pivot && f.role != Role::item) emit(history::PivotPassed{id});
 }
 
 // The last entry before `below` that belongs to the frame's scope and is still owed; k_none when there is none.
@@ -70,8 +93,9 @@ void Turn::advance_compensation(FrameId id) {
     }
     if (!entry.child.empty()) {
       const std::string child = entry.child;
+      const bool unknown = entry.unknown_outcome;
       const FrameId undo = open(entry.node, id, i, Role::compensation);
-      out_.commands.emplace_back(UndoChild{undo, frame(undo).command, child});
+      out_.commands.emplace_back(UndoChild{undo, frame(undo).command, child, unknown});
       return;
     }
     const FrameId undo = next_frame();

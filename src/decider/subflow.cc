@@ -61,7 +61,7 @@ void Turn::child_returned(FrameId id) {
   }
   const plan::Node& n = node(id);
   if (n.compensation != k_none) record_effect(id, false);
-  else if (n.kind == plan::Kind::map || n.subflow->wait) record_child(id);
+  else if (n.kind == plan::Kind::map || n.subflow->wait) record_child(id, false);
   if (f.cancel_wanted) settle_cancel(id);
   else if (f.fault) settle_failure(id, f.fault);  // too late: it had exceeded its time
   else complete(id, history::OutputKind::returned);

@@ -27,8 +27,8 @@ FaultPtr Turn::timeout(FrameId id, std::string type, std::string title) const {
   return made;
 }
 
-// As they would have been taken without the pause or the cut: what was answered in the order of the answers.
-void Turn::wake_all() {
+// The live frames: what was answered in the order of the answers.
+std::vector<FrameId> Turn::by_landing() const {
   std::vector<FrameId> live;
   for (FrameId id = 0; id < state_.frames.size(); ++id)
     if (state_.frames[id].live) live.push_back(id);
@@ -36,6 +36,12 @@ void Turn::wake_all() {
     const Frame &x = state_.frames[a], &y = state_.frames[b];
     return std::tie(x.landed, x.command) < std::tie(y.landed, y.command);
   });
+  return live;
+}
+
+// As they would have been taken without the pause or the cut.
+void Turn::wake_all() {
+  const std::vector<FrameId> live = by_landing();
   awake_.insert(awake_.end(), live.begin(), live.end());
 }
 

@@ -32,6 +32,7 @@ class Turn {
   void wake_parent(FrameId id) {
     if (id != k_none && (soon_.empty() || soon_.back() != id)) soon_.push_back(id);
   }
+  std::vector<FrameId> by_landing() const;
   void wake_all();
   void advance(FrameId id);
   void serve_queue();
@@ -97,7 +98,8 @@ class Turn {
   void begin_instant(FrameId id);  // instant.cc: set, emit, raise
   // saga.cc
   void record_effect(FrameId id, bool unknown_outcome);
-  void record_child(FrameId id);
+  void record_child(FrameId id, bool unknown_outcome);
+  void record_possible(FrameId id);
   bool has_undo(const Frame& frame) const;
   std::uint32_t next_undo(const Frame& frame, std::uint32_t below) const;
   void compensate(FrameId id, FaultPtr fault);

@@ -115,6 +115,8 @@ void Shard::undo_child(const Run& parent, const decider::UndoChild& command) {
 // On the child's shard. A child that has not ended is cancelled, which undoes it as well.
 void Shard::begin_undo(const RunKey& parent, const decider::UndoChild& command, const RunKey& child) {
   auto found = find(child);
+  if (!found && found.error().code == ErrorCode::not_found && command.unknown_outcome)
+    return child_ended(parent, {command.frame, command.command, history::RunStatus::completed, {}, {}});
   if (!found) return child_ended(parent, failed(command.frame, command.command, "subflow.gone", found.error().message));
   Run& run = **found;
   undo_waiters_[child].emplace_back(parent, command);

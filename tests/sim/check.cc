@@ -109,10 +109,9 @@ class Reader {
     if (at_->at < due->second) violated(13, "fired " + std::to_string(due->second - at_->at) + " ms early");
     if (!fired_.insert(event.timer).second) violated(15, "a timer fired twice");
   }
-  // What is in flight when a run is terminated is nobody's: docs/reliability.md, "Not held".
   void before_event(const h::TerminateRequested&) {
     for (const Frame& frame : reading_->state.frames)
-      if (frame.live) reading_->undoable.erase(frame.command);
+      if (frame.live && frame.phase == decider::Phase::in_flight) maybe_effect_.insert(frame.command);
   }
   void before_event(const h::PivotPassed&) { reading_->last_pivot = at_->seq; }
   void before_event(const h::SignalReceived& event) { take_key(reading_->signal_keys, event.sender_key, 16, "signal"); }
