@@ -30,6 +30,8 @@ inline constexpr std::size_t k_subflow_depth_max = 32;
 inline constexpr std::size_t k_payload_inline_bytes_max = std::size_t{64} << 10;  // above: a blob
 inline constexpr std::size_t k_payload_bytes_max = std::size_t{64} << 20;
 inline constexpr std::size_t k_signals_buffered_max = 10'000;  // early signals waiting in a run
+inline constexpr std::size_t k_recent_keys_max = 1024;         // signal keys and update ids a run knows again
+inline constexpr std::size_t k_update_answers_bytes_max = std::size_t{1} << 20;  // of a run, the newest kept whatever
 
 // Activities
 inline constexpr std::size_t k_output_bytes_max = std::size_t{8} << 20;  // of a shell step, each stream

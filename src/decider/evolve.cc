@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "decider/fold.h"
 
 namespace perdure::decider {
@@ -216,6 +217,7 @@ struct Folder : FactFolder {
     const auto patch = parse_json(e.patch.view());
     if (!patch || !patch->is_object()) return;
     for (const auto& [key, value] : patch->members()) state.context.set(key.as_string(), value);
+    answer_update();
   }
   void operator()(const h::EventEmitted&) {}
   void operator()(const h::DecisionCut& e) { state.cut = e.cut; }
@@ -337,6 +339,19 @@ struct Folder : FactFolder {
   }
 
   // ---- helpers ----
+  // The update before this event is answered with the context as it is now. Beyond their budget the oldest answers are
+  // forgotten, their ids are not.
+  void answer_update() {
+    auto& answers = state.update_answers;
+    if (answers.empty() || !answers.back().second.empty()) return;
+    answers.back().second = Bytes(to_json(state.context));
+    state.update_answers_bytes += answers.back().second.size();
+    for (auto old = answers.begin(); state.update_answers_bytes > k_update_answers_bytes_max; ++old) {
+      if (std::next(old) == answers.end()) return;
+      state.update_answers_bytes -= old->second.size();
+      old->second = Bytes();
+    }
+  }
   void win_race(Frame& race, std::uint32_t index) const {
     const auto& node = node_of(state, race);
     if (node.kind == plan::Kind::race && race.branch == k_none && index < node.children.size()) race.branch = index;

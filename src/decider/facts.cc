@@ -15,6 +15,18 @@ Error closed_error(const State& state) {
                                    "; nothing more can be sent to it"};
 }
 
+// A message that was taken before: it is taken for granted, also after the end.
+bool is_repeated(const State& state, const h::Event& fact) {
+  if (const auto* signal = std::get_if<h::SignalReceived>(&fact)) {
+    const auto& keys = state.signal_keys;
+    return !signal->sender_key.empty() && std::find(keys.begin(), keys.end(), signal->sender_key) != keys.end();
+  }
+  const auto* update = std::get_if<h::UpdateReceived>(&fact);
+  if (update == nullptr || update->id.empty()) return false;
+  const auto& answers = state.update_answers;
+  return std::any_of(answers.begin(), answers.end(), [&](const auto& known) { return known.first == update->id; });
+}
+
 bool may_retry(RunStatus status) {
   return status == RunStatus::failed || status == RunStatus::timed_out || status == RunStatus::cancelled ||
          status == RunStatus::terminated || status == RunStatus::compensation_failed;
@@ -39,6 +51,7 @@ std::optional<Error> Turn::refuse(const h::Event& fact) {
     if (state_.status == RunStatus::completed) return std::nullopt;
     return Error{ErrorCode::conflict, "only a completed run can be undone; cancel a running one instead"};
   }
+  if (is_repeated(state_, fact)) return std::nullopt;
   if (closed()) return closed_error(state_);
   if (std::holds_alternative<h::SignalReceived>(fact) && state_.signals_buffered >= k_signals_buffered_max)
     return Error{ErrorCode::exhausted, "run '" + state_.info->run.id + "' has " +
@@ -72,8 +85,7 @@ void Turn::take(std::size_t place, const h::Event& fact) {
     emit(*timer);
     wake(timer->frame);
   } else if (const auto* signal = std::get_if<h::SignalReceived>(&fact)) {
-    const auto& keys = state_.signal_keys;
-    if (!signal->sender_key.empty() && std::find(keys.begin(), keys.end(), signal->sender_key) != keys.end()) return;
+    if (is_repeated(state_, fact)) return;
     emit(*signal);
     if (const auto l = state_.listeners.find(signal->name); l != state_.listeners.end())
       for (const auto& [command, frame_id] : l->second) wake(frame_id);
@@ -116,9 +128,10 @@ bool Turn::take_update(std::size_t place, const h::UpdateReceived& update) {
     out_.rejections.push_back({place, {code, std::move(message)}});
     return false;
   };
-  for (const auto& [id, argument] : state_.update_answers)
+  for (const auto& [id, answer] : state_.update_answers)
     if (!update.id.empty() && id == update.id) {
-      out_.answers.emplace_back(place, state_.context);
+      auto told = parse_json(answer.view());
+      out_.answers.emplace_back(place, told ? std::move(*told) : state_.context);  // forgotten: as it is by now
       return true;
     }
   const auto at =

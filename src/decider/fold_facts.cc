@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "decider/fold.h"
 
 namespace perdure::decider {
@@ -9,8 +10,6 @@ namespace perdure::decider {
 namespace h = history;
 
 namespace {
-constexpr std::size_t k_recent_keys = 1024;  // signal keys and update answers kept for dedupe
-
 void carry(Slot& slot, StepStatus status, const Bytes& output) {
   set_slot(slot, status, output.empty() ? h::OutputKind::none : h::OutputKind::inline_, k_none, output, {});
   slot.carried = true;
@@ -140,7 +139,7 @@ void FactFolder::operator()(const h::TimerFired& e) {
 void FactFolder::operator()(const h::SignalReceived& e) {
   if (!e.sender_key.empty()) {
     state.signal_keys.push_back(e.sender_key);
-    if (state.signal_keys.size() > k_recent_keys) state.signal_keys.pop_front();
+    if (state.signal_keys.size() > k_recent_keys_max) state.signal_keys.pop_front();
   }
   state.signals[e.name].push_back(e.payload);
   ++state.signals_buffered;
@@ -148,8 +147,10 @@ void FactFolder::operator()(const h::SignalReceived& e) {
 
 void FactFolder::operator()(const h::UpdateReceived& e) {
   if (e.id.empty()) return;
-  state.update_answers.emplace_back(e.id, e.argument);
-  if (state.update_answers.size() > k_recent_keys) state.update_answers.pop_front();
+  state.update_answers.emplace_back(e.id, Bytes());  // answered by the ContextSet that follows
+  if (state.update_answers.size() <= k_recent_keys_max) return;
+  state.update_answers_bytes -= state.update_answers.front().second.size();
+  state.update_answers.pop_front();
 }
 
 void FactFolder::operator()(const h::ReviewDecided& e) {

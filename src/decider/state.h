@@ -156,7 +156,8 @@ struct State {
   std::map<std::string, std::deque<Bytes>, std::less<>> signals;
   std::size_t signals_buffered = 0;
   std::deque<std::string> signal_keys;                       // recent ones, for dedupe; bounded
-  std::deque<std::pair<std::string, Bytes>> update_answers;  // recent ones by id; bounded
+  std::deque<std::pair<std::string, Bytes>> update_answers;  // recent ones by id; bounded; an old one may be empty
+  std::size_t update_answers_bytes = 0;
   std::map<std::string, std::set<std::pair<std::uint64_t, FrameId>>, std::less<>>
       listeners;                                // by signal, (command, frame)
   std::set<std::pair<TimeMs, FrameId>> timers;  // index of Frame::due

@@ -366,6 +366,7 @@ Result<State> decode_state(std::string_view bytes, const plan::Plan& plan) {
   for (auto n = r.count(2); n > 0 && r.ok(); --n) {
     std::string id(r.string());
     state.update_answers.emplace_back(std::move(id), r.bytes());
+    state.update_answers_bytes += state.update_answers.back().second.size();
   }
   if (auto end = r.finish("snapshot"); !end) return tl::unexpected<Error>(end.error());
   if (!holds_together(state)) return fail(ErrorCode::corrupt, "snapshot: its parts do not fit together");

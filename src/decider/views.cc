@@ -30,7 +30,7 @@ RunStatus visible_status(const State& state) {
 std::size_t footprint(const State& state) {
   std::size_t bytes = sizeof(State) + state.frames.size() * (sizeof(Frame) + 64) +
                       state.saga_log.size() * (sizeof(SagaEntry) + 64) + state.context.footprint() +
-                      state.output.size() + state.sagas.size() * sizeof(SagaScope);
+                      state.output.size() + state.update_answers_bytes + state.sagas.size() * sizeof(SagaScope);
   if (state.info) bytes += sizeof(history::StartInfo) + state.info->input.size() * 2;
   for (const auto& scope : state.scopes)
     if (scope) bytes += scope->slots.size() * sizeof(Slot);

@@ -21,7 +21,7 @@ struct Client {
   bool acknowledged = false;
   std::uint32_t next_signal = 1;
   std::set<std::string> acknowledged_signals;
-  std::set<std::string> updates;  // acknowledged
+  std::map<std::string, std::string> updates;  // acknowledged: what was answered
   std::uint32_t next_update = 1;
 };
 
@@ -224,7 +224,9 @@ class World {
       return judge_error("update", told.error());
     }
     if (!valid) return judge_.violated(24, "update " + id + " was taken against its validator");
-    client.updates.insert(id);  // a repeated one is answered with what the context is by then
+    const auto [known, fresh] = client.updates.try_emplace(id, to_json(*told));
+    if (!fresh && known->second != to_json(*told))
+      judge_.violated(24, "update " + id + " was answered " + known->second + " and then " + to_json(*told));
     if (!again) ++client.next_update;
   }
   void review() {
@@ -360,7 +362,7 @@ class World {
       if (key[0] == 's') last = number;
     }
     std::set<std::string> updates(reading.update_ids.begin(), reading.update_ids.end());
-    for (const std::string& id : client.updates)
+    for (const auto& [id, answer] : client.updates)
       if (!updates.contains(id))
         judge_.violated(23, "run " + run.id + ": update " + id + " was acknowledged and is gone");
   }
