@@ -113,7 +113,7 @@ class EmbeddedEngine final : public Engine {
     return Done{};
   }
   perdure::Result<std::shared_ptr<const plan::Plan>> load(std::string_view yaml) const {
-    auto loaded = loaders::load_native(yaml, "workflow", {}, known_);
+    auto loaded = loaders::load(yaml, "workflow", {}, known_);
     if (loaded.ok()) return loaded.plan;
     return fail(ErrorCode::invalid, loaders::render(loaded.diagnostics, false));
   }

@@ -174,7 +174,7 @@ std::vector<Template> templates(Session& session) {
   for (const std::filesystem::path& file : files) {
     Result<std::string> text = read_file(file);
     if (!text) continue;
-    const loaders::Loaded loaded = loaders::load_native(*text, file.string());
+    const loaders::Loaded loaded = loaders::load(*text, file.string());
     Template own{.name = file.stem().string(),
                  .title = loaded.ok() ? loaded.plan->description : "",
                  .text = std::move(*text),

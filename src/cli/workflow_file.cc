@@ -13,7 +13,7 @@ Result<WorkflowFile> load_file(Session& session, const std::string& name) {
   WorkflowFile file{.name = name, .text = {}, .loaded = {}};
   PERDURE_TRY(text, name == "-" ? session.io.read_input(k_file_bytes_max) : read_file(name));
   file.text = std::move(text);
-  file.loaded = loaders::load_native(file.text, name == "-" ? "stdin" : name);
+  file.loaded = loaders::load(file.text, name == "-" ? "stdin" : name);
   return file;
 }
 

@@ -57,7 +57,7 @@ std::string dump(const plan::Plan& plan) {
 }
 
 std::string account(const std::string& path) {
-  const Loaded loaded = load_native(read(path), fs::path(path).filename().string());
+  const Loaded loaded = load(read(path), fs::path(path).filename().string());
   std::string out = render(loaded.diagnostics, false);
   if (!loaded.ok()) return out;
   if (const auto missing = not_available(*loaded.plan)) out += "not available: " + *missing + "\n";
@@ -89,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(Loader, Golden, ::testing::ValuesIn(files("tests/loader
 class Whole : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Whole, RoundTripsThroughItsEncoding) {
-  const Loaded loaded = load_native(read(GetParam()), "f");
+  const Loaded loaded = load(read(GetParam()), "f");
   if (!loaded.ok()) GTEST_SKIP();
   const auto again = plan::decode(loaded.plan->encoded.view());
   ASSERT_TRUE(again.has_value()) << again.error().message;
@@ -101,11 +101,11 @@ TEST_P(Whole, RoundTripsThroughItsEncoding) {
 
 TEST_P(Whole, MeansTheSameWhenFormatted) {
   const std::string text = read(GetParam());
-  const Loaded loaded = load_native(text, "f");
+  const Loaded loaded = load(text, "f");
   if (!loaded.ok()) GTEST_SKIP();
   const auto formatted = format_yaml(text);
   ASSERT_TRUE(formatted.has_value()) << formatted.error().message;
-  const Loaded again = load_native(*formatted, "f");
+  const Loaded again = load(*formatted, "f");
   ASSERT_TRUE(again.ok()) << render(again.diagnostics, false) << *formatted;
   EXPECT_EQ(again.plan->hash, loaded.plan->hash) << *formatted;
   EXPECT_EQ(*format_yaml(*formatted), *formatted);
@@ -113,7 +113,7 @@ TEST_P(Whole, MeansTheSameWhenFormatted) {
 }
 
 TEST_P(Whole, CanBeLookedAt) {
-  const Loaded loaded = load_native(read(GetParam()), "f");
+  const Loaded loaded = load(read(GetParam()), "f");
   if (!loaded.ok()) GTEST_SKIP();
   const plan::Outline outline = plan::outline(*loaded.plan);
   EXPECT_FALSE(outline.critical_path.empty());
@@ -153,7 +153,7 @@ INSTANTIATE_TEST_SUITE_P(Loader, Whole, ::testing::ValuesIn(all_files()), whole_
 TEST(Examples, AllLoadWithoutAWord) {
   for (const char* folder : {"examples", "examples/patterns"}) {
     for (const std::string& path : files(folder)) {
-      const Loaded loaded = load_native(read(path), path);
+      const Loaded loaded = load(read(path), path);
       EXPECT_TRUE(loaded.ok() && loaded.diagnostics.empty()) << render(loaded.diagnostics, false);
       if (loaded.ok()) { EXPECT_EQ(not_available(*loaded.plan), std::nullopt); }
     }

@@ -1,6 +1,6 @@
 #pragma once
 // From the text of a workflow file to a plan, or to everything that is wrong with it at once. Pure; total on hostile
-// text: bounded in time, memory and recursion by LoadLimits. The dialect is docs/dialect.md.
+// text: bounded in time, memory and recursion by LoadLimits.
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -44,7 +44,10 @@ struct Loaded {
   bool ok() const { return plan != nullptr; }
 };
 
-// `file_name` is only for messages.
+// In either dialect, by what the file has at its top: native (docs/dialect.md), or the Open Workflow Specification
+// (docs/ows.md) when there is `document`. `file_name` is only for messages.
+Loaded load(std::string_view text, std::string_view file_name, const LoadLimits& limits = {},
+            const KnownActivities& known = KnownActivities::built_in());
 Loaded load_native(std::string_view text, std::string_view file_name, const LoadLimits& limits = {},
                    const KnownActivities& known = KnownActivities::built_in());
 

@@ -10,73 +10,11 @@
 namespace perdure::loaders {
 namespace {
 
-constexpr std::size_t k_messages_max = 100;  // more would help nobody
-constexpr std::size_t k_searches_max = 200;  // for the nearest of up to 200,000 names
-
 constexpr std::string_view k_head_members[] = {"name",     "version", "description", "metadata", "input", "context",
                                                "defaults", "limits",  "queries",     "updates",  "steps", "modules",
                                                "output",   "secrets", "on",          "tags",     "search"};
 
 }  // namespace
-
-void NativeLoader::error(Place where, std::string message, std::string hint) {
-  if (++errors_ > k_messages_max) return;
-  if (errors_ == k_messages_max) {
-    out_.push_back(source_.at(where, "too many mistakes: these are the first " + std::to_string(k_messages_max - 1)));
-    return;
-  }
-  out_.push_back(source_.at(where, std::move(message), std::move(hint)));
-}
-
-void NativeLoader::warn(const YamlNode& node, std::string message, std::string hint) {
-  out_.push_back(source_.at(node.place, std::move(message), std::move(hint), Severity::warning));
-}
-
-std::string NativeLoader::did_you_mean(std::string_view name, const std::vector<std::string_view>& candidates,
-                                       std::string_view otherwise) {
-  if (++searches_ <= k_searches_max) {
-    if (const std::string_view near = plan::nearest(name, candidates); !near.empty()) {
-      return "did you mean `" + std::string(near) + "`?";
-    }
-  }
-  return std::string(otherwise);
-}
-
-// ---- mappings
-// --------------------------------------------------------------------------------------------------------
-
-Members::Members(NativeLoader& loader, const YamlNode& node, std::string_view what,
-                 std::initializer_list<std::string_view> names) {
-  if (node.type != YamlNode::Type::mapping) {
-    loader.error(node, "`" + std::string(what) + "` takes a mapping");
-    return;
-  }
-  valid_ = true;
-  const std::vector<std::string_view> allowed(names);
-  std::vector<std::pair<std::string_view, const YamlNode*>> meant;
-  for (std::size_t i = 0; i < loader.tree_.size(node); ++i) {
-    const YamlNode& key = loader.tree_.key(node, i);
-    const YamlNode* value = &loader.tree_.value(node, i);
-    if (std::find(allowed.begin(), allowed.end(), key.text) != allowed.end()) {
-      members_.emplace_back(key.text, value);
-      continue;
-    }
-    const std::string_view near = plan::nearest(key.text, allowed);
-    std::string list;
-    for (const std::string_view n : allowed) list.append(list.empty() ? "" : ", ").append(n);
-    loader.error(key, "`" + std::string(what) + "` has no member `" + std::string(key.text.substr(0, 80)) + "`",
-                 near.empty() ? "it has " + list : "did you mean `" + std::string(near) + "`?");
-    if (!near.empty()) meant.emplace_back(near, value);
-  }
-  for (const auto& [name, value] : meant)
-    if (get(name) == nullptr) members_.emplace_back(name, value);
-}
-
-const YamlNode* Members::get(std::string_view name) const {
-  for (const auto& [n, value] : members_)
-    if (n == name) return value;
-  return nullptr;
-}
 
 // ---- the head
 // --------------------------------------------------------------------------------------------------------
@@ -172,9 +110,9 @@ void NativeLoader::head() {
   const YamlNode* workflow = top.get("workflow");
   if (workflow != nullptr) {
     inner.emplace(*this, *workflow, "workflow",
-                  std::initializer_list<std::string_view>{
-                      "name", "version", "description", "metadata", "input", "context", "defaults", "limits", "queries",
-                      "updates", "steps", "modules", "output", "secrets", "on", "tags", "search"});
+                  std::vector<std::string_view>{"name", "version", "description", "metadata", "input", "context",
+                                                "defaults", "limits", "queries", "updates", "steps", "modules",
+                                                "output", "secrets", "on", "tags", "search"});
   }
   const auto either = [&](std::string_view name) {
     const YamlNode* n = inner ? inner->get(name) : nullptr;
@@ -224,19 +162,15 @@ std::string NativeLoader::dashed_name_hint(const std::string& source, std::size_
 // ---- together
 // --------------------------------------------------------------------------------------------------------
 
-void NativeLoader::report(const std::vector<plan::PlanError>& errors) {
-  for (const plan::PlanError& e : errors) {
+void NativeLoader::report_all(std::vector<plan::PlanError> errors) {
+  for (plan::PlanError& e : errors) {
     if (e.expr == k_none) {
       if (errors_ == 0) error(tree_.root(), e.message, e.hint);
       continue;
     }
-    const Site& site = sites_[e.expr];
-    // A list with expressions in it became one expression; its parts have told their mistakes already.
-    if (site.scalar->type != YamlNode::Type::scalar && errors_ > 0) continue;
-    const bool exact = site.exact && site.placeholder.empty() && site.scalar->type == YamlNode::Type::scalar;
-    error(exact ? place_in(source_, *site.scalar, site.offset + e.offset) : plan_->exprs[e.expr].place, e.message,
-          e.message.starts_with("unknown function") ? dashed_name_hint(plan_->exprs[e.expr].source, e.offset, e.hint)
-                                                    : e.hint);
+    if (e.message.starts_with("unknown function"))
+      e.hint = dashed_name_hint(plan_->exprs[e.expr].source, e.offset, e.hint);
+    report(e);
   }
 }
 
@@ -254,7 +188,7 @@ std::shared_ptr<const plan::Plan> NativeLoader::load() {
     return e.expr != k_none && !sites_[e.expr].placeholder.empty() &&
            plan_->exprs[e.expr].source.find(" // ") != std::string::npos;
   });
-  report(errors);
+  report_all(std::move(errors));
   for (const plan::PlanError& w : warnings) {
     out_.push_back(source_.at(plan_->exprs[w.expr].place, w.message, w.hint, Severity::warning));
   }
@@ -266,22 +200,6 @@ std::shared_ptr<const plan::Plan> NativeLoader::load() {
       out_.push_back(source_.at(n.place, "`pivot` has no effect: no step has a compensation", {}, Severity::warning));
   }
   return plan_;
-}
-
-Loaded load_native(std::string_view text, std::string_view file_name, const LoadLimits& limits,
-                   const KnownActivities& known) {
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  Loaded loaded;
-  const SourceText source(text.substr(0, limits.file_bytes + 1), file_name);
-  if (auto tree = read_yaml(source, limits, loaded.diagnostics)) {
-    const bool sound = loaded.diagnostics.empty();
-    auto plan = NativeLoader(source, *tree, limits, known, loaded.diagnostics).load();
-    if (sound) loaded.plan = std::move(plan);
-  }
-  std::stable_sort(loaded.diagnostics.begin(), loaded.diagnostics.end(), [](const Diagnostic& a, const Diagnostic& b) {
-    return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
-  });
-  return loaded;
 }
 
 }  // namespace perdure::loaders

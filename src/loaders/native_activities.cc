@@ -6,32 +6,6 @@
 namespace perdure::loaders {
 namespace {
 
-using Pairs = std::vector<std::pair<std::string, Template>>;
-
-Template constant(std::string_view text) {
-  Template t;
-  t.constant = Value(text);
-  return t;
-}
-
-Template object_of(Pairs pairs) {
-  const bool fixed =
-      std::all_of(pairs.begin(), pairs.end(), [](const auto& p) { return p.second.type == Template::Type::constant; });
-  Template t;
-  if (fixed) {
-    std::vector<Value::Member> members;
-    for (auto& [key, part] : pairs) members.emplace_back(Value(key), std::move(part.constant));
-    t.constant = Value::object(std::move(members));
-    return t;
-  }
-  t.type = Template::Type::object;
-  for (auto& [key, part] : pairs) {
-    t.keys.push_back(std::move(key));
-    t.parts.push_back(std::move(part));
-  }
-  return t;
-}
-
 // The member of a template that makes an object, or nullptr.
 const Template* constant_member(const Template& t, std::string_view key, Template& scratch) {
   if (t.type == Template::Type::constant) {
@@ -74,7 +48,7 @@ Template NativeLoader::arguments(NodeId id, const Item& item, Braces braces) {
     t.constant = Value::object();
     return t;
   }
-  Pairs pairs;
+  TemplatePairs pairs;
   if (node == inputs && node->type == YamlNode::Type::sequence) {
     for (const YamlNode* name : name_list(*node, "inputs")) {
       Template part;
@@ -84,7 +58,7 @@ Template NativeLoader::arguments(NodeId id, const Item& item, Braces braces) {
       sites_[part.expr].placeholder = std::string(name->text);
       pairs.emplace_back(std::string(name->text), std::move(part));
     }
-    return object_of(std::move(pairs));
+    return object_template(std::move(pairs));
   }
   if (node->type != YamlNode::Type::mapping) return object_member(node, node == with ? "with" : "inputs", id);
   for (std::size_t i = 0; i < tree_.size(*node); ++i) {
@@ -92,7 +66,7 @@ Template NativeLoader::arguments(NodeId id, const Item& item, Braces braces) {
     const Braces mode = key == "prompt" || key == "task" ? braces : Braces::literal;
     pairs.emplace_back(std::string(key), make_template(tree_.value(*node, i), id, mode));
   }
-  return object_of(std::move(pairs));
+  return object_template(std::move(pairs));
 }
 
 void NativeLoader::check_arguments(const Item& item, const YamlNode& at_node, std::string_view type,
@@ -171,11 +145,11 @@ void NativeLoader::tool_body(NodeId id, const Item& item, const Around& around) 
 
 // What a script gets, written inside of `script` or beside it in `with`.
 void NativeLoader::script_arguments(NodeId id, const Item& item, const std::optional<Members>& inside,
-                                    std::vector<std::pair<std::string, Template>>& pairs) {
+                                    TemplatePairs& pairs) {
   std::optional<Members> beside;
   if (item[Field::with] != nullptr)
     beside.emplace(*this, *item[Field::with], "with",
-                   std::initializer_list<std::string_view>{"args", "stdin", "env", "cwd", "ok_codes", "parse"});
+                   std::vector<std::string_view>{"args", "stdin", "env", "cwd", "ok_codes", "parse"});
   for (const char* name : {"args", "stdin", "env", "cwd", "ok_codes", "parse"}) {
     const YamlNode* in = inside ? inside->get(name) : nullptr;
     const YamlNode* by = beside ? beside->get(name) : nullptr;
@@ -193,37 +167,38 @@ void NativeLoader::script_body(NodeId id, const Item& item) {
   at(id).activity->type = "script";
   const YamlNode* script = need(item, Field::script);
   if (script == nullptr) return;
-  Pairs pairs;
+  TemplatePairs pairs;
   if (script->type == YamlNode::Type::scalar) {
-    pairs.emplace_back("language", constant("bash"));
-    pairs.emplace_back("source", constant(text(*script, "script").value_or("")));
+    pairs.emplace_back("language", constant_template(Value("bash")));
+    pairs.emplace_back("source", constant_template(Value(text(*script, "script").value_or(""))));
     script_arguments(id, item, std::nullopt, pairs);
-    at(id).activity->with = object_of(std::move(pairs));
+    at(id).activity->with = object_template(std::move(pairs));
     return;
   }
   const Members m(*this, *script, "script", {"language", "source", "args", "stdin", "env", "cwd", "ok_codes", "parse"});
   if (!m.valid()) return;
   if (const YamlNode* n = m.get("language"); n != nullptr) choice(*n, "language", {"bash", "sh", "python"});
-  pairs.emplace_back("language", constant(m.get("language") != nullptr ? m.get("language")->text : "bash"));
+  pairs.emplace_back("language",
+                     constant_template(Value(m.get("language") != nullptr ? m.get("language")->text : "bash")));
   if (const YamlNode* n = m.get("source"); n != nullptr) {
     const std::string source = text(*n, "source").value_or("");
     if (source.find("${{") == std::string::npos && source.find("${ .") != std::string::npos) {
       warn(*n, "the source of a script is literal text: `${ … }` in it is not evaluated",
            "hand values over by `env` or `stdin`");
     }
-    pairs.emplace_back("source", constant(source));
+    pairs.emplace_back("source", constant_template(Value(source)));
   } else {
     error(*script, "`script` lacks `source`");
   }
   script_arguments(id, item, m, pairs);
-  at(id).activity->with = object_of(std::move(pairs));
+  at(id).activity->with = object_template(std::move(pairs));
 }
 
 void NativeLoader::agent_body(NodeId id, const Item& item) {
   at(id).kind = plan::Kind::activity;
   at(id).activity = std::make_unique<plan::ActivitySpec>();
   at(id).activity->type = "agent_task";
-  Pairs pairs;
+  TemplatePairs pairs;
   if (const YamlNode* n = need(item, Field::agent_role); n != nullptr)
     pairs.emplace_back("agent_role", text_member(n, "agent_role", id));
   if (const YamlNode* n = need(item, Field::task); n != nullptr) {
@@ -233,11 +208,11 @@ void NativeLoader::agent_body(NodeId id, const Item& item) {
   if (const YamlNode* n = item[Field::model]; n != nullptr) pairs.emplace_back("model", text_member(n, "model", id));
   Template with = arguments(id, item, Braces::names);
   if (with.type == Template::Type::constant && with.constant.is_object() && with.constant.size() == 0) {
-    at(id).activity->with = object_of(std::move(pairs));
+    at(id).activity->with = object_template(std::move(pairs));
     return;
   }
   pairs.emplace_back("with", std::move(with));
-  at(id).activity->with = object_of(std::move(pairs));
+  at(id).activity->with = object_template(std::move(pairs));
 }
 
 }  // namespace perdure::loaders

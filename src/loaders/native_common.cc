@@ -137,15 +137,6 @@ plan::RateLimit NativeLoader::rate_limit(const YamlNode& node) {
   return {};
 }
 
-Value NativeLoader::budget(const YamlNode& node) {
-  const Members m(*this, node, "budget", {"usd", "tokens", "on_exceed"});
-  if (!m.valid()) return {};
-  if (const YamlNode* n = m.get("usd"); n != nullptr) real(*n, "usd", 0);
-  if (const YamlNode* n = m.get("tokens"); n != nullptr) integer(*n, "tokens", 0, INT64_MAX);
-  if (const YamlNode* n = m.get("on_exceed"); n != nullptr) choice(*n, "on_exceed", {"fail", "pause", "fallback"});
-  return value(node);
-}
-
 // A body that hangs on a step: one step's mapping, or a list of steps.
 NodeId NativeLoader::body(const YamlNode& node, NodeId parent, std::string_view made_up, const Inherited& own) {
   const Around around{parent, made_up, &own};

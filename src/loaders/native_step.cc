@@ -22,16 +22,6 @@ bool good_name(std::string_view name, std::string_view also_not) {
   });
 }
 
-NodeId NativeLoader::add(const YamlNode& yaml, std::string name, bool made_up, NodeId parent) {
-  plan::Node& node = plan_->nodes.emplace_back();
-  node.id = static_cast<NodeId>(plan_->nodes.size() - 1);
-  node.parent = parent;
-  node.name = std::move(name);
-  node.made_up = made_up;
-  node.place = yaml.place;
-  return node.id;
-}
-
 Item NativeLoader::read_item(const YamlNode& node) {
   Item item;
   item.node = &node;

@@ -10,7 +10,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace perdure;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const loaders::Loaded loaded = loaders::load_native(text, "fuzz.yaml");
+  const loaders::Loaded loaded = loaders::load(text, "fuzz.yaml");
   CHECK(loaded.ok() || !loaded.diagnostics.empty());
   (void)loaders::render(loaded.diagnostics, true);
   const auto formatted = loaders::format_yaml(text);
@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto again = plan::decode(loaded.plan->encoded.view());
   CHECK(again.has_value() && (*again)->hash == loaded.plan->hash);
   CHECK(formatted.has_value());
-  const loaders::Loaded tidy = loaders::load_native(*formatted, "fuzz.yaml");
+  const loaders::Loaded tidy = loaders::load(*formatted, "fuzz.yaml");
   CHECK(tidy.ok() && tidy.plan->hash == loaded.plan->hash);
   return 0;
 }

@@ -83,7 +83,10 @@ class Describer {
     put("condition", source(n.condition));
     put("foreach", source(n.foreach));
     if (n.foreach != k_none) put("parallel", std::to_string(n.foreach_parallel));
-    for_each_template(n, [&](const Template& t, const char* name) { put(name, text(t)); });
+    for_each_template(n, [&](const Template& t, const char* name) {
+      const bool of_filter = n.flow && n.flow->events && std::string_view(name).find("with") == 0;
+      if (!of_filter && name != std::string_view("correlate.expect")) put(name, text(t));
+    });
     if (n.loop) {
       put("while", source(n.loop->while_));
       put("until", source(n.loop->until));
@@ -107,7 +110,7 @@ class Describer {
       put("version", n.subflow->version);
       put("wait", n.subflow->wait ? "true" : "false");
     }
-    if (n.retry) put("retry", text(*n.retry));
+    if (n.retry && (!n.flow || n.retry->max_attempts != 1)) put("retry", text(*n.retry));
     put("timeout.start_to_close", time(n.timeouts.start_to_close_ms));
     put("timeout.schedule_to_start", time(n.timeouts.schedule_to_start_ms));
     put("timeout.schedule_to_close", time(n.timeouts.schedule_to_close_ms));
@@ -126,7 +129,77 @@ class Describer {
     put("cache", time(n.cache_for_ms));
     if (!n.budget.is_null()) put("budget", to_json(n.budget));
     put("next_steps", links(n));
+    if (n.flow) flow_fields(n, put);
     return out;
+  }
+
+  std::string text(const Node& n, Then then) const {
+    switch (then.next) {
+      case Next::proceed: return {};
+      case Next::exit: return "exit";
+      case Next::end: return "end";
+      case Next::jump: break;
+    }
+    return plan_.nodes[plan_.nodes[n.parent].children[then.target]].name;
+  }
+
+  // What a node of the Open Workflow Specification has besides.
+  template <class Put>
+  void flow_fields(const Node& n, Put&& put) const {
+    const Flow& f = *n.flow;
+    const auto json = [](const Value& v) { return v.is_null() ? "" : to_json(v); };
+    put("input.schema", json(f.input_schema));
+    put("output.schema", json(f.output_schema));
+    put("export.schema", json(f.export_schema));
+    put("then", text(n, f.then));
+    for (std::size_t i = 0; i < f.case_then.size(); ++i)
+      put("case" + std::to_string(i + 1) + ".then", text(n, f.case_then[i]));
+    for (std::size_t i = 0; i < f.catches.size(); ++i) {
+      const FlowCatch& c = f.catches[i];
+      const std::string name = "catch" + std::to_string(i + 1);
+      std::string filter;
+      for (const std::string* part : {&c.with.type, &c.with.title, &c.with.detail, &c.with.instance})
+        if (!part->empty()) filter += (filter.empty() ? "" : ", ") + *part;
+      if (c.with.status != 0) filter += (filter.empty() ? "" : ", ") + std::to_string(c.with.status);
+      put(name + ".with", filter);
+      put(name + ".exceptWhen", source(c.except_when));
+      put(name + ".as", c.as);
+      if (n.catches[i].retry) put(name + ".retry", text(*n.catches[i].retry));
+      put(name + ".retry.when", source(c.retry_when));
+      put(name + ".retry.exceptWhen", source(c.retry_except_when));
+      if (c.retry_for_ms != 0) put(name + ".retry.limit", format_duration(c.retry_for_ms));
+      if (c.jitter_to_ms != 0)
+        put(name + ".retry.jitter", format_duration(c.jitter_from_ms) + " to " + format_duration(c.jitter_to_ms));
+      put(name + ".then", text(n, c.then));
+    }
+    if (f.each) {
+      put("in", source(f.each->in));
+      put("while", source(f.each->while_));
+      put("each", f.each->item + ", " + f.each->index);
+    }
+    if (f.events) event_fields(*f.events, put);
+  }
+
+  template <class Put>
+  void event_fields(const EventsSpec& e, Put&& put) const {
+    static constexpr const char* k_modes[] = {"one", "any", "all"};
+    static constexpr const char* k_reads[] = {"data", "envelope", "raw"};
+    const auto filters = [&](const std::vector<EventFilter>& list) {
+      std::string out;
+      for (const EventFilter& filter : list) {
+        out += out.empty() ? "{" : ", {";
+        for (std::size_t i = 0; i < filter.attributes.size(); ++i)
+          out += (i == 0 ? "" : ", ") + filter.attributes[i] + ": " + text(filter.values[i]);
+        for (const Correlation& c : filter.correlate)
+          out += "; " + c.name + " from " + source(c.from) + (c.expect.is_null() ? "" : " is " + text(c.expect));
+        out += "}";
+      }
+      return out;
+    };
+    put("to", std::string(k_modes[static_cast<int>(e.mode)]) + " " + filters(e.filters));
+    put("until", e.until != k_none ? source(e.until) : e.forever ? "never" : filters(e.until_events));
+    put("read", k_reads[static_cast<int>(e.read)]);
+    if (e.foreach) put("foreach", e.item + ", " + e.index);
   }
 
   Fields head() const {

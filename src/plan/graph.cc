@@ -19,6 +19,7 @@ class Modeller {
     const std::size_t end = box(Shape::point, "end", "", GraphModel::k_no_cluster, 0);
     arrow(start, all.entry);
     arrow(all.exit, end);
+    for (const auto& [from, label] : ending_) arrow(from, end, label);
     return std::move(model_);
   }
 
@@ -46,8 +47,9 @@ class Modeller {
   }
 
   static bool holds_steps(const Node& node) {
-    return is_block(node.kind) || node.kind == Kind::loop || node.kind == Kind::attempt || node.kind == Kind::select ||
-           (node.kind == Kind::conditional && !node.children.empty());
+    return is_block(node.kind) || node.kind == Kind::loop || node.kind == Kind::attempt || node.kind == Kind::each ||
+           (node.kind == Kind::select && !node.flow) ||
+           ((node.kind == Kind::conditional || node.kind == Kind::listen) && !node.children.empty());
   }
 
   Ends step(NodeId id, std::size_t cluster) {
@@ -55,7 +57,8 @@ class Modeller {
     Ends ends{};
     if (!holds_steps(node) || (shallow_ && node.parent == 0)) {
       const bool waits = node.kind == Kind::wait || node.kind == Kind::listen || node.kind == Kind::review;
-      const Shape shape = node.kind == Kind::conditional ? Shape::decision : waits ? Shape::wait : Shape::step;
+      const bool decides = node.kind == Kind::conditional || node.kind == Kind::select;
+      const Shape shape = decides ? Shape::decision : waits ? Shape::wait : Shape::step;
       const std::string text = node.kind == Kind::conditional ? source(node.condition) : detail(node);
       const std::size_t b = box(shape, node.name, text, cluster, id);
       ends = {b, b};
@@ -80,6 +83,9 @@ class Modeller {
       case Kind::select: return cases(node, cluster);
       case Kind::loop: return loop(node, cluster);
       case Kind::attempt: return attempt(node, cluster);
+      case Kind::tasks: return tasks(node, cluster);
+      case Kind::each: return each(node, cluster);
+      case Kind::listen: return each_event(node, cluster);
       default: return network(node, cluster);
     }
   }
@@ -95,6 +101,60 @@ class Modeller {
     if (all.entry != GraphModel::k_no_cluster) return all;
     const std::size_t b = box(Shape::point, "", "", cluster, node.id);
     return {b, b};
+  }
+
+  // A list whose tasks say where to go on.
+  Ends tasks(const Node& node, std::size_t cluster) {
+    const std::size_t count = node.children.size();
+    std::vector<Ends> ends(count);
+    for (std::size_t i = 0; i < count; ++i) ends[i] = step(node.children[i], cluster);
+    const bool jumps = std::any_of(node.children.begin(), node.children.end(), [&](NodeId c) {
+      const Flow& flow = *plan_.nodes[c].flow;
+      const auto away = [](Then then) { return then.next != Next::proceed; };
+      return away(flow.then) || std::any_of(flow.case_then.begin(), flow.case_then.end(), away) ||
+             std::any_of(flow.catches.begin(), flow.catches.end(), [&](const FlowCatch& c2) { return away(c2.then); });
+    });
+    const bool plain = count > 0 && !jumps && plan_.nodes[node.children.back()].kind != Kind::select;
+    const std::size_t after = plain ? ends[count - 1].exit : box(Shape::point, "", "", cluster, node.id);
+    if (count == 0) return {after, after};
+    for (std::size_t i = 0; i + (plain ? 1 : 0) < count; ++i) leave(ends, i, plan_.nodes[node.children[i]], after);
+    return {ends[0].entry, after};
+  }
+
+  void leave(const std::vector<Ends>& ends, std::size_t i, const Node& child, std::size_t after) {
+    const Flow& flow = *child.flow;
+    const bool has_default = !child.cases.empty() && child.cases.back().when == k_none;
+    for (std::size_t c = 0; c < child.cases.size(); ++c)
+      to(ends, i, flow.case_then[c], child.cases[c].when == k_none ? "default" : source(child.cases[c].when), after);
+    if (!has_default) to(ends, i, flow.then, child.cases.empty() ? "" : "none", after);
+    if (child.when != k_none && flow.then.next != Next::proceed) to(ends, i, {}, "skipped", after);
+    for (const FlowCatch& c : flow.catches)
+      if (c.then.next != Next::proceed) to(ends, i, c.then, "caught", after);
+  }
+
+  void to(const std::vector<Ends>& ends, std::size_t i, Then then, const std::string& label, std::size_t after) {
+    switch (then.next) {
+      case Next::proceed: return arrow(ends[i].exit, i + 1 < ends.size() ? ends[i + 1].entry : after, label);
+      case Next::exit: return arrow(ends[i].exit, after, label);
+      case Next::end: ending_.emplace_back(ends[i].exit, label.empty() ? "end" : label); return;
+      case Next::jump: return arrow(ends[i].exit, ends[then.target].entry, label, false, then.target <= i);
+    }
+  }
+
+  Ends each(const Node& node, std::size_t cluster) {
+    const Ends body = step(node.children[0], cluster);
+    const EachSpec& each = *node.flow->each;
+    const std::string label = "each " + each.item + (each.while_ == k_none ? "" : " while " + source(each.while_));
+    arrow(body.exit, body.entry, label, false, true);
+    return body;
+  }
+
+  Ends each_event(const Node& node, std::size_t cluster) {
+    const std::size_t waits = box(Shape::wait, node.name, "listen", cluster, node.id);
+    const Ends body = step(node.children[0], cluster);
+    arrow(waits, body.entry, "each " + node.flow->events->item);
+    arrow(body.exit, waits, "", false, true);
+    return {waits, waits};
   }
 
   // Parallel, race, dag, graph: arrows of their own, and a point where several begin or end.
@@ -189,6 +249,7 @@ class Modeller {
   const Plan& plan_;
   bool shallow_;
   GraphModel model_;
+  std::vector<std::pair<std::size_t, std::string>> ending_;  // what ends the whole run, and its arrow's label
 };
 
 std::string escape_mermaid(std::string_view text) {

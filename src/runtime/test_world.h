@@ -155,7 +155,7 @@ inline const loaders::KnownActivities& known() {
 }
 
 inline std::shared_ptr<const plan::Plan> plan_of(const std::string& yaml) {
-  auto loaded = loaders::load_native(yaml, "test.yaml", {}, known());
+  auto loaded = loaders::load(yaml, "test.yaml", {}, known());
   for (const auto& diagnostic : loaded.diagnostics) ADD_FAILURE() << diagnostic.message << "\n" << yaml;
   return loaded.plan;
 }

@@ -1,7 +1,7 @@
 // Fields of simple types.
 #include <cmath>
 
-#include "loaders/native.h"
+#include "loaders/dialect.h"
 #include "plan/json_schema.h"
 
 namespace perdure::loaders {
@@ -20,7 +20,7 @@ std::string wants(std::string_view what, std::string_view type, const YamlNode& 
 
 }  // namespace
 
-std::optional<std::string> NativeLoader::text(const YamlNode& node, std::string_view what) {
+std::optional<std::string> DialectReader::text(const YamlNode& node, std::string_view what) {
   if (node.type != YamlNode::Type::scalar || scalar_value(node).is_null()) {
     error(node, wants(what, "a text", node));
     return std::nullopt;
@@ -28,7 +28,7 @@ std::optional<std::string> NativeLoader::text(const YamlNode& node, std::string_
   return std::string(node.text);
 }
 
-std::optional<bool> NativeLoader::boolean(const YamlNode& node, std::string_view what) {
+std::optional<bool> DialectReader::boolean(const YamlNode& node, std::string_view what) {
   if (node.type == YamlNode::Type::scalar) {
     if (const Value v = scalar_value(node); v.is_bool()) return v.as_bool();
     if (node.text == "yes" || node.text == "no" || node.text == "on" || node.text == "off") {
@@ -41,8 +41,8 @@ std::optional<bool> NativeLoader::boolean(const YamlNode& node, std::string_view
   return std::nullopt;
 }
 
-std::optional<std::int64_t> NativeLoader::integer(const YamlNode& node, std::string_view what, std::int64_t low,
-                                                  std::int64_t high) {
+std::optional<std::int64_t> DialectReader::integer(const YamlNode& node, std::string_view what, std::int64_t low,
+                                                   std::int64_t high) {
   const Value v = node.type == YamlNode::Type::scalar ? scalar_value(node) : Value();
   if (!v.is_integer()) {
     error(node, wants(what, "a whole number", node));
@@ -55,7 +55,7 @@ std::optional<std::int64_t> NativeLoader::integer(const YamlNode& node, std::str
   return v.as_int();
 }
 
-std::optional<double> NativeLoader::real(const YamlNode& node, std::string_view what, double low) {
+std::optional<double> DialectReader::real(const YamlNode& node, std::string_view what, double low) {
   const Value v = node.type == YamlNode::Type::scalar ? scalar_value(node) : Value();
   if (!v.is_number()) {
     error(node, wants(what, "a number", node));
@@ -68,26 +68,7 @@ std::optional<double> NativeLoader::real(const YamlNode& node, std::string_view 
   return v.as_double();
 }
 
-std::optional<DurationMs> NativeLoader::duration(const YamlNode& node, std::string_view what) {
-  static constexpr std::string_view k_forms = "write it like 500ms, 30s, 5m, 24h, 7d or PT5M";
-  if (node.type != YamlNode::Type::scalar || scalar_value(node).is_null()) {
-    error(node, wants(what, "a duration", node), std::string(k_forms));
-    return std::nullopt;
-  }
-  if (scalar_value(node).is_number()) {
-    error(node, "`" + std::string(what) + "` is a number without a unit",
-          "did you mean `" + std::string(node.text.substr(0, 20)) + "s`?");
-    return std::nullopt;
-  }
-  const auto parsed = parse_duration(node.text);
-  if (!parsed || *parsed < 0) {
-    error(node, "`" + std::string(node.text.substr(0, 60)) + "` is not a duration", std::string(k_forms));
-    return std::nullopt;
-  }
-  return *parsed;
-}
-
-std::vector<const YamlNode*> NativeLoader::name_list(const YamlNode& node, std::string_view what) {
+std::vector<const YamlNode*> DialectReader::name_list(const YamlNode& node, std::string_view what) {
   std::vector<const YamlNode*> names;
   const auto take = [&](const YamlNode& one) {
     if (one.type == YamlNode::Type::scalar && !scalar_value(one).is_null()) names.push_back(&one);
@@ -101,8 +82,8 @@ std::vector<const YamlNode*> NativeLoader::name_list(const YamlNode& node, std::
   return names;
 }
 
-std::optional<std::size_t> NativeLoader::choice(const YamlNode& node, std::string_view what,
-                                                std::initializer_list<std::string_view> choices) {
+std::optional<std::size_t> DialectReader::choice(const YamlNode& node, std::string_view what,
+                                                 std::initializer_list<std::string_view> choices) {
   const std::vector<std::string_view> all(choices);
   if (node.type == YamlNode::Type::scalar) {
     for (std::size_t i = 0; i < all.size(); ++i)
@@ -116,7 +97,7 @@ std::optional<std::size_t> NativeLoader::choice(const YamlNode& node, std::strin
 }
 
 // A literal; numbers that JSON can't hold are refused where they stand.
-Value NativeLoader::value(const YamlNode& node) {
+Value DialectReader::value(const YamlNode& node) {
   if (node.type == YamlNode::Type::scalar) {
     std::string why;
     Value v = scalar_value(node, &why);
@@ -133,7 +114,7 @@ Value NativeLoader::value(const YamlNode& node) {
   return sequence ? Value::array(std::move(items)) : Value::object(std::move(members));
 }
 
-Value NativeLoader::schema(const YamlNode& node, std::string_view what) {
+Value DialectReader::schema(const YamlNode& node, std::string_view what) {
   Value v = value(node);
   if (!v.is_object() && !v.is_bool()) {
     error(node, wants(what, "a JSON Schema (a mapping)", node));
@@ -143,6 +124,15 @@ Value NativeLoader::schema(const YamlNode& node, std::string_view what) {
     error(node, "`" + std::string(what) + "` is not a JSON Schema: " + plan::to_string(e, what));
   }
   return v;
+}
+
+Value DialectReader::budget(const YamlNode& node) {
+  const Members m(*this, node, "budget", {"usd", "tokens", "on_exceed"});
+  if (!m.valid()) return {};
+  if (const YamlNode* n = m.get("usd"); n != nullptr) real(*n, "usd", 0);
+  if (const YamlNode* n = m.get("tokens"); n != nullptr) integer(*n, "tokens", 0, INT64_MAX);
+  if (const YamlNode* n = m.get("on_exceed"); n != nullptr) choice(*n, "on_exceed", {"fail", "pause", "fallback"});
+  return value(node);
 }
 
 }  // namespace perdure::loaders

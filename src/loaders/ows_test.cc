@@ -1,0 +1,67 @@
+// The dialect of the Open Workflow Specification: what the golden files of tests/loader don't say.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "base/json.h"
+#include "loaders/format.h"
+#include "loaders/load.h"
+#include "plan/view.h"
+
+namespace perdure::loaders {
+namespace {
+
+namespace fs = std::filesystem;
+using std::string;
+
+string read(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// Where the standard's own data are, when they are there: PERDURE_OWS_DIR, or beside the project.
+fs::path standard_data() {
+  if (const char* told = std::getenv("PERDURE_OWS_DIR"); told != nullptr) return told;
+  return fs::path(PERDURE_SOURCE_DIR) / ".." / "shared" / "ows";
+}
+
+TEST(Standard, OfficialExamplesLoad) {
+  const fs::path folder = standard_data() / "examples";
+  if (!fs::is_directory(folder)) GTEST_SKIP() << "no examples at " << folder;
+  // What this build can't read, and the words in which it says so.
+  const std::map<string, string> refused{{"call-custom-function-cataloged.yaml", "functions of another file"}};
+  std::size_t count = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".yaml") continue;
+    ++count;
+    const string name = entry.path().filename().string();
+    const Loaded loaded = load(read(entry.path()), name);
+    const string words = render(loaded.diagnostics, false);
+    const auto expected = refused.find(name);
+    if (expected != refused.end()) {
+      EXPECT_FALSE(loaded.ok()) << name;
+      EXPECT_EQ(loaded.diagnostics.size(), 1U) << words;
+      EXPECT_NE(words.find(expected->second), string::npos) << words;
+      continue;
+    }
+    EXPECT_TRUE(loaded.ok() && loaded.diagnostics.empty()) << words;
+    if (!loaded.ok()) continue;
+    const auto again = plan::decode(loaded.plan->encoded.view());
+    ASSERT_TRUE(again.has_value()) << name << ": " << again.error().message;
+    EXPECT_EQ((*again)->hash, loaded.plan->hash) << name;
+    (void)plan::outline(*loaded.plan);
+    for (const auto format : {plan::GraphFormat::mermaid, plan::GraphFormat::dot, plan::GraphFormat::svg})
+      EXPECT_FALSE(plan::render_graph(*loaded.plan, format).empty()) << name;
+  }
+  EXPECT_GT(count, 60U);
+}
+
+}  // namespace
+}  // namespace perdure::loaders
