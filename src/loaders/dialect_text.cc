@@ -242,8 +242,8 @@ std::optional<Template> DialectReader::one_value(const YamlNode& scalar, NodeId 
   const std::size_t end = content.substr(first).starts_with("${") ? expression_end(content, first + 2) : content.npos;
   if (end == content.npos || content.find_first_not_of(k_space, end + 1) != content.npos) return std::nullopt;
   Template t;
-  t.type = Template::Type::expression;
   t.expr = add_expression(scalar, first + 2, content.substr(first + 2, end - first - 2), owner);
+  if (t.expr != k_none) t.type = Template::Type::expression;
   return t;
 }
 
