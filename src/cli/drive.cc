@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <set>
 
@@ -120,9 +121,10 @@ class Driver {
       if (live_) show_frame();
       flush_line();
       settled = settled && !taken.news;
-      if (taken.news || settled) continue;
+      if (taken.news) continue;
+      if (settled && model_->outlook().children.empty()) continue;  // of its sub-workflows no events come here
       settled = true;
-      if (is_closed(model_->status()) || !is_stuck()) continue;
+      if (is_closed(model_->status()) || !is_stuck(*model_)) continue;
       if (options_.prompt && model_->outlook().reviews > 0) {
         PERDURE_TRY(answered, prompt());
         if (answered) {
@@ -135,41 +137,51 @@ class Driver {
   }
 
   // Whether only somebody else can bring the run forward.
-  bool is_stuck() const {
-    if (is_stuck(*model_)) return true;
-    const Outlook ahead = model_->outlook();
-    if (ahead.moves || ahead.timers || ahead.children.empty()) return false;
-    return std::all_of(ahead.children.begin(), ahead.children.end(), [&](const std::string& child) {
-      const auto view = engine_.describe({.tenant = run_.tenant, .id = child});
-      return view && (view->status == "paused" || (view->status == "waiting" && waits_for_people(*view)));
-    });
-  }
-  bool is_stuck(const RunModel& model) const {
+  bool is_stuck(const RunModel& model) {
     const Outlook ahead = model.outlook();
     if (ahead.moves) return false;
     if (model.status() == history::RunStatus::paused) return true;
+    const bool alone = ahead.children.empty();
     switch (options_.patience) {
-      case Patience::until_idle: return model.status() == history::RunStatus::waiting;
-      case Patience::until_stuck: return ahead.waits_for_somebody() && !ahead.timers && ahead.children.empty();
-      case Patience::until_closed: return false;
+      case Patience::until_idle:
+        if (model.status() != history::RunStatus::waiting) return false;
+        break;
+      case Patience::until_stuck:
+        if (ahead.timers || (alone && !ahead.waits_for_somebody())) return false;
+        break;
+      case Patience::until_closed:
+        if (ahead.timers || alone) return false;
+        break;
     }
-    return false;
+    return std::all_of(ahead.children.begin(), ahead.children.end(),
+                       [&](const std::string& child) { return child_is_stuck(child); });
   }
-  bool waits_for_people(const engine::RunView& child) const {
-    if (options_.patience == Patience::until_closed) return false;
-    if (options_.patience == Patience::until_idle) return true;
-    bool timers = false;
-    for (const engine::StepView& step : child.steps)
-      timers = timers || (step.kind == "wait" && step.status == "waiting");
-    return !timers;
+  // A sub-workflow is looked at as the run itself is, down to the last.
+  bool child_is_stuck(const std::string& id) {
+    const RunKey key{.tenant = run_.tenant, .id = id};
+    auto& model = children_[id];
+    if (!model) {
+      const auto run = engine_.describe(key);
+      if (!run) return false;  // about to be started
+      auto plan = engine_.plan(run->plan_hash);
+      if (!plan) return false;
+      model = std::make_unique<RunModel>(*plan);
+    }
+    const Status read = read_on(key, *model, [&](const engine::HistoryEntry& entry) { model->apply(entry); });
+    return read && !is_closed(model->status()) && is_stuck(*model);
   }
 
   Status catch_up() {
+    return read_on(run_, *model_, [this](const engine::HistoryEntry& entry) { apply(entry); });
+  }
+  // What of a run's history its model does not know yet.
+  template <class Apply>
+  Status read_on(const RunKey& run, const RunModel& model, Apply apply) {
     constexpr std::size_t k_page = 1'000;
     while (true) {
-      PERDURE_TRY(page, engine_.history(run_, model_->last_seq() + 1, k_page));
+      PERDURE_TRY(page, engine_.history(run, model.last_seq() + 1, k_page));
       for (const engine::HistoryEntry& entry : page)
-        if (entry.seq > model_->last_seq()) apply(entry);
+        if (entry.seq > model.last_seq()) apply(entry);
       if (page.size() < k_page) return {};
     }
   }
@@ -258,6 +270,7 @@ class Driver {
   // Shared with the watcher, which the engine may still be calling while it is taken off.
   std::shared_ptr<Feed> feed_ = std::make_shared<Feed>();
   std::unique_ptr<RunModel> model_;
+  std::map<std::string, std::unique_ptr<RunModel>> children_;  // of open sub-workflows, however deep, as last looked at
   ViewOptions view_;
   Redraw redraw_;
   std::vector<std::string> drawn_;

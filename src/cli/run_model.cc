@@ -152,7 +152,10 @@ Outlook RunModel::outlook() const {
         break;
       case plan::Kind::review: ++outlook.reviews; break;
       case plan::Kind::subflow:
+      case plan::Kind::map:
         if (!line.awaited.empty()) outlook.children.push_back(line.awaited);
+        else if (line.phase == StepPhase::retrying) outlook.timers = true;
+        else if (status_ != h::RunStatus::paused) outlook.moves = true;  // its sub-workflow is about to be there
         break;
       case plan::Kind::set:
       case plan::Kind::emit:

@@ -188,6 +188,9 @@ class Program:
             for label in self.labels(step):  # one attempt: only what fails for good or works at once
                 if self.fates.get(label) in ('flaky', 'lose', 'hang'):
                     del self.fates[label]
+            env = (step.get('with') or step['script']).get('env', {})
+            if env.get('FATE') == 'flaky':
+                env['FATE'] = 'well'
         if self.chance(6):
             step['priority'] = self.random.choice(['low', 'high', 'critical'])
         return self.lenient(step, place)
@@ -217,8 +220,11 @@ class Program:
             if self.fates.get(full) in ('hang', 'stuck'):
                 step['timeout'] = f'{PATIENCE_MS}ms'
         fates = {self.fates.get(name if i is None else f'{name}.{i}') for i in items}
-        if 'stuck' in fates:
+        if 'stuck' in fates:  # two attempts: other items work at once or never
             step['retry'] = {**QUICK, 'max_attempts': 2}
+            for label in self.labels(step):
+                if self.fates.get(label) in ('flaky', 'lose', 'hang'):
+                    del self.fates[label]
         elif fates == {'flaky'} and self.chance(40):
             step['breaker'] = {'service': name, 'failures': 1, 'open_for': '40ms', 'successes': 1}
         if self.chance(65):
