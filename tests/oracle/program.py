@@ -45,10 +45,10 @@ class Program:
         self.variables = {}
         self.children = []
         self.count = 0
-        self.pivots = False
+        self.pivots = self.shells = False
         self.drama = self.pick([('none', 58), ('pause', 8), ('cancel', 12), ('terminate', 4), ('retry', 9),
                                 ('restart', 9)])
-        self.updates = self.chance(25)
+        self.updates = self.drama != 'restart' and self.chance(25)
         self.fearless = self.drama in ('retry', 'restart')
         place = Place(depth=self.random.choice([1, 2, 2, 3]), mended=self.drama == 'retry')
         if self.fearless or self.chance(25):
@@ -240,6 +240,7 @@ class Program:
         return step
 
     def shell(self, name, place):
+        self.shells = True
         label = name + ('.${ .item }' if place.item else '')
         items = [1, 2, 3] if place.item else [None]
         fates = [name if i is None else f'{name}.{i}' for i in items]
