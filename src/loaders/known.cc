@@ -11,10 +11,10 @@ KnownActivities make_built_in() {
   KnownActivities known;
   known.types["http"] = {
       {"url"},
-      {"method", "headers", "query", "body", "auth", "expect", "timeout", "redirects", "max_body", "proxy"},
+      {"method", "headers", "query", "body", "auth", "expect", "timeout", "redirects", "max_body", "proxy", "output"},
       false,
       true};
-  known.types["shell"] = {{"argv"}, {"stdin", "env", "cwd", "ok_codes", "parse"}, false, true};
+  known.types["shell"] = {{"argv"}, {"stdin", "env", "cwd", "ok_codes", "parse", "return"}, false, true};
   known.types["notify"] = {{"message"}, {"channel", "title", "url", "data"}, false, true};
   for (const char* name : {"llm", "mcp", "memory", "file", "sql", "worker", "grpc", "openapi", "broker"})
     known.types[name] = later();
@@ -34,13 +34,41 @@ KnownActivities KnownActivities::with(const std::vector<std::string>& in_process
   return known;
 }
 
+namespace {
+
+std::optional<plan::Template> member(const plan::Template& t, std::string_view name) {
+  if (const Value* v = t.constant.find(name); v != nullptr) {
+    plan::Template part;
+    part.constant = *v;
+    return part;
+  }
+  for (std::size_t i = 0; i < t.keys.size(); ++i)
+    if (t.keys[i] == name) return t.parts[i];
+  return std::nullopt;
+}
+
+// How a call proves who it is, where this build can't.
+std::optional<std::string> unknown_authentication(const plan::Template& with) {
+  const auto auth = member(with, "auth");
+  for (const char* scheme : {"digest", "oauth2", "oidc"})
+    if (auth && member(*auth, scheme)) return scheme;
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<std::string> not_available(const plan::Plan& plan, const KnownActivities& known) {
   for (const plan::Node& node : plan.nodes) {
     if (node.kind != plan::Kind::activity) continue;
     const std::string& type = node.activity->type;
     const auto found = known.types.find(type);
-    const bool runs = type == "script" || (found != known.types.end() && found->second.available);
-    if (runs) continue;
+    const bool emits = type == "emit" && plan.data_flow;
+    const bool runs = type == "script" || emits || (found != known.types.end() && found->second.available);
+    const auto scheme = type == "http" ? unknown_authentication(node.activity->with) : std::nullopt;
+    if (runs && !scheme) continue;
+    if (scheme)
+      return "line " + std::to_string(node.place.line) + ": step `" + node.name + "` authenticates by " + *scheme +
+             ", which is not available in this build";
     const bool tool = type.starts_with("tool:");
     std::string what = "line " + std::to_string(node.place.line) + ": step `" + node.name + "` ";
     if (tool) what += "calls the tool `" + type.substr(5) + "`";

@@ -149,8 +149,8 @@ void NativeLoader::script_arguments(NodeId id, const Item& item, const std::opti
   std::optional<Members> beside;
   if (item[Field::with] != nullptr)
     beside.emplace(*this, *item[Field::with], "with",
-                   std::vector<std::string_view>{"args", "stdin", "env", "cwd", "ok_codes", "parse"});
-  for (const char* name : {"args", "stdin", "env", "cwd", "ok_codes", "parse"}) {
+                   std::vector<std::string_view>{"args", "stdin", "env", "cwd", "ok_codes", "parse", "return"});
+  for (const char* name : {"args", "stdin", "env", "cwd", "ok_codes", "parse", "return"}) {
     const YamlNode* in = inside ? inside->get(name) : nullptr;
     const YamlNode* by = beside ? beside->get(name) : nullptr;
     if (in != nullptr && by != nullptr) error(*by, "`" + std::string(name) + "` is both in `script` and in `with`");
@@ -175,9 +175,10 @@ void NativeLoader::script_body(NodeId id, const Item& item) {
     at(id).activity->with = object_template(std::move(pairs));
     return;
   }
-  const Members m(*this, *script, "script", {"language", "source", "args", "stdin", "env", "cwd", "ok_codes", "parse"});
+  const Members m(*this, *script, "script",
+                  {"language", "source", "args", "stdin", "env", "cwd", "ok_codes", "parse", "return"});
   if (!m.valid()) return;
-  if (const YamlNode* n = m.get("language"); n != nullptr) choice(*n, "language", {"bash", "sh", "python"});
+  if (const YamlNode* n = m.get("language"); n != nullptr) choice(*n, "language", {"bash", "sh", "python", "js"});
   pairs.emplace_back("language",
                      constant_template(Value(m.get("language") != nullptr ? m.get("language")->text : "bash")));
   if (const YamlNode* n = m.get("source"); n != nullptr) {

@@ -239,8 +239,7 @@ void OwsLoader::wait_body(NodeId id, const YamlNode& node) {
 }
 
 void OwsLoader::emit_body(NodeId id, const YamlNode& node) {
-  at(id).kind = Kind::emit;
-  at(id).emit = std::make_unique<plan::EmitSpec>();
+  activity(id, "emit", {});
   const Members m(*this, node, "emit", {"event"});
   if (!required(m, node, "emit", {"event"})) return;
   const Members event(*this, *m.get("event"), "event", {"with"});
@@ -248,7 +247,6 @@ void OwsLoader::emit_body(NodeId id, const YamlNode& node) {
   const YamlNode& with = *event.get("with");
   if (with.type != YamlNode::Type::mapping) return error(with, "`with` takes a mapping of the event's attributes");
   TemplatePairs pairs;
-  Template type;
   for (std::size_t i = 0; i < tree_.size(with); ++i) {
     const std::string_view name = tree_.key(with, i).text;
     const YamlNode& v = tree_.value(with, i);
@@ -256,12 +254,10 @@ void OwsLoader::emit_body(NodeId id, const YamlNode& node) {
     if (name != "data" && v.type != YamlNode::Type::scalar)
       error(v, "the attribute `" + std::string(name.substr(0, 80)) + "` takes a text");
     Template t = is_uri ? uri(v, name, id) : data(v, id);
-    if (name == "type") type = t;
     pairs.emplace_back(std::string(name), std::move(t));
   }
   if (tree_.find(with, "type") == nullptr) error(with, "the event lacks `type`");
-  at(id).emit->type = std::move(type);
-  at(id).emit->data = object_template(std::move(pairs));
+  activity(id, "emit", std::move(pairs));
 }
 
 }  // namespace perdure::loaders

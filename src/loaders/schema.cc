@@ -63,10 +63,11 @@ constexpr std::string_view k_defs = R"json({
 "script": {"oneOf": [
   {"type": "string", "description": "The source of a bash script."},
   {"type": "object", "additionalProperties": false, "required": ["source"], "properties": {
-    "language": {"enum": ["bash", "sh", "python"]},
+    "language": {"enum": ["bash", "sh", "python", "js"]},
     "source": {"type": "string", "description": "Literal text; nothing in it is evaluated."},
     "args": {"type": ["array", "string"]}, "stdin": {}, "env": {"type": ["object", "string"]}, "cwd": {"type": "string"},
-    "ok_codes": {"type": ["array", "string"]}, "parse": {"enum": ["text", "json", "lines"]}}}]},
+    "ok_codes": {"type": ["array", "string"]}, "parse": {"enum": ["text", "json", "lines"]},
+    "return": {"enum": ["whole", "stdout", "stderr", "code", "all", "none"]}}}]},
 "case": {"type": "object", "additionalProperties": false, "required": ["steps"], "properties": {
   "when": {"$ref": "#/$defs/condition"}, "default": {"const": true}, "steps": {"$ref": "#/$defs/steps"}}},
 "catch": {"type": "object", "additionalProperties": false, "properties": {

@@ -148,6 +148,8 @@ class Outliner {
 
   // Where its bodies begin, once it is known where it begins itself.
   void place(const Node& node) {
+    // What is not on the way, like a handler, has nothing inside that is.
+    if (!reached(node)) for_each_body(node, [&](NodeId body, BodyRole) { from_[body] = k_none; });
     if (is_leaf(node) || !reached(node)) return;
     if (node.kind == Kind::dag || node.kind == Kind::graph) {
       std::vector<std::uint32_t> at(node.children.size(), level_[node.id]);

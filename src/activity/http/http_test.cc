@@ -61,6 +61,36 @@ class Http : public testing::Test {
   }
 };
 
+TEST_F(Http, GivesTheFormOfTheAnswerThatIsAskedFor) {
+  TestServer server([](const Seen& seen) {
+    if (seen.target.starts_with("/bytes"))
+      return reply(200, std::string("a\0b", 3), "Content-Type: application/octet-stream\r\n");
+    if (seen.target.starts_with("/nothing")) return reply(204, "", "Content-Type: application/json\r\n");
+    if (seen.target.starts_with("/moved")) return reply(302, "there", "Content-Type: text/plain\r\n");
+    return reply(200, R"({"id":7})", "Content-Type: application/json\r\nSet-Cookie: s=1\r\n");
+  });
+  const auto get = [&](const char* path, const char* more) { return to_json(result_of(http(server.url(path), more))); };
+  EXPECT_EQ(get("/", R"("output":"content")"), R"({"id":7})");
+  EXPECT_EQ(get("/bytes", R"("output":"content")"), R"("YQBi")");
+  EXPECT_EQ(get("/nothing", R"("output":"content")"), "null");
+  EXPECT_EQ(get("/nothing", R"("output":"raw")"), R"("")");
+  EXPECT_EQ(get("/", R"("output":"raw")"), R"("eyJpZCI6N30=")");
+  EXPECT_EQ(get("/moved", R"("output":"content","redirects":20,"expect":"200-399")"), R"("there")");
+  EXPECT_EQ(error_of(http(server.url("/moved"), R"("output":"content","redirects":0)")).status, 302);
+  const Value whole = result_of(http(server.url("/a?b=1"), R"("method":"get","query":{"c":2},"output":"response",
+      "headers":{"X-Own":"v"},"auth":{"bearer":"token-1"})"));
+  const Value& request = *whole.find("request");
+  EXPECT_EQ(request.find("method")->as_string(), "get");
+  EXPECT_EQ(request.find("uri")->as_string(), server.url("/a?b=1&c=2"));
+  EXPECT_EQ(request.find("headers")->find("x-own")->as_string(), "v");
+  EXPECT_EQ(request.find("headers")->find("authorization")->as_string(), "***");
+  EXPECT_EQ(whole.find("statusCode")->as_int(), 200);
+  EXPECT_EQ(whole.find("headers")->find("content-type")->as_string(), "application/json");
+  EXPECT_EQ(whole.find("headers")->find("set-cookie")->as_string(), "***");
+  EXPECT_EQ(to_json(*whole.find("content")), R"({"id":7})");
+  EXPECT_EQ(error_of(http(server.url(), R"("output":"contents")")).type, "validation");
+}
+
 TEST_F(Http, SendsWhatIsAskedAndGivesTheAnswer) {
   TestServer server(
       [](const Seen&) { return reply(201, R"({"id":7})", "Content-Type: application/json\r\nX-A: b\r\n"); });

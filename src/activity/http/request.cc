@@ -33,21 +33,6 @@ bool is_field_value(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return (c >= ' ' || c == '\t' || c < 0) && c != '\x7f'; });
 }
 
-std::string base64(std::string_view text) {
-  static constexpr char k_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      group = (group << 8) | (i + j < text.size() ? static_cast<unsigned char>(text[i + j]) : 0U);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      out.push_back(i + j <= text.size() ? k_digits[(group >> (18 - 6 * j)) & 63] : '=');
-    }
-  }
-  return out;
-}
-
 bool has_header(const HttpRequest& request, std::string_view name) {
   return std::any_of(request.headers.begin(), request.headers.end(),
                      [name](const HttpHeader& header) { return lower(header.name) == name; });
@@ -190,6 +175,7 @@ void read_proxy(Args& args, HttpRequest& request) {
 
 void read_method(Args& args, HttpRequest& request) {
   if (auto method = args.text("method")) {
+    request.asked_method = *method;
     for (char& c : *method) {
       if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
     }
@@ -201,6 +187,7 @@ void read_method(Args& args, HttpRequest& request) {
   } else if (request.body) {
     request.method = "POST";
   }
+  if (request.asked_method.empty()) request.asked_method = request.method;
   if (request.method == "HEAD" && request.body) args.wrong("body", "can't go with the method HEAD");
 }
 
@@ -214,7 +201,30 @@ void add_own_headers(const Task& task, std::string_view user_agent, HttpRequest&
   add("User-Agent", "user-agent", user_agent);
 }
 
+void read_output(Args& args, HttpRequest& request) {
+  if (!args.has("output")) return (void)args.any("output");
+  const std::string form = args.one_of("output", {"whole", "content", "raw", "response"}, "whole");
+  if (form == "content") request.output = HttpOutput::content;
+  if (form == "raw") request.output = HttpOutput::raw;
+  if (form == "response") request.output = HttpOutput::response;
+}
+
 }  // namespace
+
+std::string base64(std::string_view text) {
+  static constexpr char k_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); i += 3) {
+    std::uint32_t group = 0;
+    for (std::size_t j = 0; j < 3; ++j) {
+      group = (group << 8) | (i + j < text.size() ? static_cast<unsigned char>(text[i + j]) : 0U);
+    }
+    for (std::size_t j = 0; j < 4; ++j) {
+      out.push_back(i + j <= text.size() ? k_digits[(group >> (18 - 6 * j)) & 63] : '=');
+    }
+  }
+  return out;
+}
 
 bool HttpRequest::expects(int status) const {
   return std::any_of(expect.begin(), expect.end(),
@@ -260,6 +270,7 @@ std::variant<HttpRequest, Outcome> read_request(const Task& task, std::string_vi
   read_method(args, request);
   read_expect(args, request);
   read_proxy(args, request);
+  read_output(args, request);
   request.timeout_ms = args.duration("timeout").value_or(0);
   request.redirects = static_cast<int>(args.integer("redirects", 0, k_redirects_max).value_or(request.redirects));
   request.max_body = args.integer("max_body", 1, INT64_MAX).value_or(0);

@@ -22,6 +22,14 @@ struct StatusRange {
   int high;
 };
 
+// What of the answer becomes the step's output.
+enum class HttpOutput {
+  whole,     // {status, headers, body}
+  content,   // the body as a value
+  raw,       // the body's bytes as base64
+  response,  // {request, statusCode, headers, content}
+};
+
 struct HttpRequest {
   std::string method = "GET";
   Url url;
@@ -30,6 +38,8 @@ struct HttpRequest {
   std::vector<StatusRange> expect{{200, 299}};
   DurationMs timeout_ms = 0;  // 0: not told
   int redirects = 5;
+  HttpOutput output = HttpOutput::whole;
+  std::string asked_method;   // as the workflow wrote it
   std::int64_t max_body = 0;  // 0: the driver's
   std::string proxy;          // empty: the driver's
 
@@ -37,6 +47,8 @@ struct HttpRequest {
   // Texts that no message may show.
   std::vector<std::string> secrets() const;
 };
+
+std::string base64(std::string_view bytes);
 
 // Asking twice has no more effect than asking once (RFC 9110); whether it has none at all.
 bool is_idempotent(std::string_view method);

@@ -13,18 +13,33 @@ namespace {
 
 constexpr DurationMs k_retry_after_max_ms = 24LL * 3600 * 1000;
 
-bool is_json(const std::string* content_type) {
-  if (content_type == nullptr) return false;
-  std::string type = content_type->substr(0, content_type->find(';'));
-  type.erase(std::remove_if(type.begin(), type.end(), [](char c) { return c == ' ' || c == '\t'; }), type.end());
-  for (char& c : type) {
+std::string lower(std::string text) {
+  for (char& c : text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
+  return text;
+}
+
+// "application/json" of "Application/JSON; charset=utf-8".
+std::string media_type(const std::string* content_type) {
+  if (content_type == nullptr) return {};
+  std::string type = content_type->substr(0, content_type->find(';'));
+  type.erase(std::remove_if(type.begin(), type.end(), [](char c) { return c == ' ' || c == '\t'; }), type.end());
+  return lower(std::move(type));
+}
+
+bool is_json(std::string_view type) {
   return type == "application/json" || type == "text/json" || (type.size() > 5 && type.ends_with("+json"));
 }
 
+bool is_text(std::string_view type) {
+  return type.starts_with("text/") || type == "application/xml" || type.ends_with("+xml") ||
+         type == "application/x-www-form-urlencoded" || type == "application/javascript" ||
+         type == "application/yaml" || type.ends_with("+yaml");
+}
+
 Value body_value(HttpResponse& response) {
-  if (is_json(response.header("content-type"))) {
+  if (is_json(media_type(response.header("content-type")))) {
     if (response.body.empty()) return Value();
     // A service that calls something JSON which is not still has had its effect: the text is handed on.
     if (auto parsed = parse_json(response.body)) return std::move(*parsed);
@@ -50,6 +65,27 @@ Value headers_value(const HttpResponse& response) {
   return headers;
 }
 
+// JSON is parsed, text is text, anything else is base64; nothing is null.
+Value content_value(HttpResponse& response) {
+  if (response.body.empty()) return {};
+  const std::string type = media_type(response.header("content-type"));
+  if (is_json(type) || is_text(type)) return body_value(response);
+  return Value(base64(response.body));
+}
+
+Value asked_value(const HttpRequest& request) {
+  Value headers = Value::object();
+  for (const HttpHeader& header : request.headers)
+    headers.set(lower(header.name), Value(header.secret ? std::string("***") : header.value));
+  return Value::object({{"method", request.asked_method}, {"uri", request.url.text()}, {"headers", headers}});
+}
+
+Value without_credentials(Value headers) {
+  for (const auto& [name, value] : std::vector<Value::Member>(headers.members()))
+    if (net::carries_credentials(name.as_string())) headers.set(name.as_string(), Value("***"));
+  return headers;
+}
+
 ErrorClass class_of(int status, bool told_when) {
   switch (status) {
     case 429: return ErrorClass::throttled;
@@ -67,12 +103,18 @@ const std::string* HttpResponse::header(std::string_view lower_name) const {
   return it == headers.end() ? nullptr : &it->second;
 }
 
-Outcome success_of(HttpResponse response) {
+Outcome success_of(const HttpRequest& request, HttpResponse response) {
+  const auto done = [](const Value& value) { return Outcome::success(Bytes(to_json(value))); };
+  if (request.output == HttpOutput::raw) return done(Value(base64(response.body)));
+  if (request.output == HttpOutput::content) return done(content_value(response));
   Value headers = headers_value(response);
-  const int status = response.status;
-  const Value result =
-      Value::object({{"status", Value(status)}, {"headers", std::move(headers)}, {"body", body_value(response)}});
-  return Outcome::success(Bytes(to_json(result)));
+  const Value status(response.status);
+  if (request.output == HttpOutput::whole)
+    return done(Value::object({{"status", status}, {"headers", std::move(headers)}, {"body", body_value(response)}}));
+  return done(Value::object({{"request", asked_value(request)},
+                             {"statusCode", status},
+                             {"headers", without_credentials(std::move(headers))},
+                             {"content", content_value(response)}}));
 }
 
 Outcome refusal_of(const HttpRequest& request, const HttpResponse& response, const std::vector<std::string>& secrets,

@@ -18,8 +18,8 @@ struct HttpResponse {
   const std::string* header(std::string_view lower_name) const;  // the first, or nullptr
 };
 
-// `{status, headers, body}`. The body is parsed when its content type is JSON and it is.
-Outcome success_of(HttpResponse response);
+// What `request.output` asks for. The body is parsed when its content type is JSON and it is.
+Outcome success_of(const HttpRequest& request, HttpResponse response);
 // `http.STATUS`, classed by the status and by Retry-After.
 Outcome refusal_of(const HttpRequest& request, const HttpResponse& response, const std::vector<std::string>& secrets,
                    TimeMs now_ms);

@@ -338,7 +338,7 @@ std::optional<Outcome> Transfer::hop_ended(CURLcode code, TimeMs now_ms) {
     return error("http.body_too_large",
                  what() + " answered with more than " + std::to_string(body_bytes_max()) + " bytes", ErrorClass::fatal);
   }
-  return success_of(std::move(response_));
+  return success_of(request_, std::move(response_));
 }
 
 std::optional<Outcome> Transfer::follow(const std::string& location) {

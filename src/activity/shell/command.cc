@@ -15,13 +15,26 @@ constexpr std::size_t k_arguments_max = 10'000;
 
 bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
 
+void read_return(Args& args, Command& command) {
+  if (!args.has("return")) return (void)args.any("return");
+  const std::string what = args.one_of("return", {"whole", "stdout", "stderr", "code", "all", "none"}, "whole");
+  if (what == "stdout") command.returns = ProcessReturn::out;
+  if (what == "stderr") command.returns = ProcessReturn::err;
+  if (what == "code") command.returns = ProcessReturn::code;
+  if (what == "all") command.returns = ProcessReturn::all;
+  if (what == "none") command.returns = ProcessReturn::none;
+}
+
 // stdin, env, cwd, ok_codes and parse: the same for programs and scripts.
 void read_common(Args& args, Command& command) {
   if (const Value* input = args.any("stdin"); input != nullptr && !input->is_null()) {
     command.input = input->is_string() ? std::string(input->as_string()) : to_json(*input);
   }
-  if (auto env = args.text_pairs("env")) {
-    for (const auto& [name, value] : *env) {
+  if (const Value* given = args.object("env"); given != nullptr) {
+    TextPairs env;  // what is no text is passed as JSON, null is left out
+    for (const auto& [name, value] : given->members())
+      if (!value.is_null()) env.emplace_back(name.as_string(), value.is_string() ? value.as_string() : to_json(value));
+    for (const auto& [name, value] : env) {
       if (name.empty() || name.find('=') != std::string::npos || has_nul(name) || has_nul(value)) {
         args.wrong("env",
                    "has a variable that can't be set: names are not empty and without '=', and neither names nor "
@@ -29,7 +42,7 @@ void read_common(Args& args, Command& command) {
         break;
       }
     }
-    command.env.insert(command.env.end(), env->begin(), env->end());
+    command.env.insert(command.env.end(), env.begin(), env.end());
   }
   if (auto cwd = args.text("cwd")) {
     command.cwd = *cwd;
@@ -45,12 +58,35 @@ void read_common(Args& args, Command& command) {
       for (const Value& code : codes->items()) command.ok_codes.push_back(code.as_int());
     }
   }
+  read_return(args, command);
   if (args.has("parse")) {
     const std::string parse = args.one_of("parse", {"text", "json", "lines"}, "text");
     command.parse = parse == "json" ? OutputParse::json : parse == "lines" ? OutputParse::lines : OutputParse::text;
   } else {
     args.any("parse");
   }
+}
+
+// A list of anything: what is no text is passed as JSON, null as an empty argument.
+std::vector<std::string> argument_texts(Args& args, std::string_view name) {
+  std::vector<std::string> texts;
+  const Value* list = args.any(name);
+  if (list == nullptr || list->is_null()) return texts;
+  if (!list->is_array()) {
+    args.wrong(name, "must be a list");
+    return texts;
+  }
+  for (const Value& item : list->items())
+    texts.push_back(item.is_null() ? "" : item.is_string() ? std::string(item.as_string()) : to_json(item));
+  return texts;
+}
+
+// A module says so by its imports and exports.
+bool is_module(std::string_view code) {
+  const auto begins = [&](std::string_view word) {
+    return code.starts_with(word) || code.find("\n" + std::string(word)) != std::string_view::npos;
+  };
+  return begins("import ") || begins("import{") || begins("export ");
 }
 
 void check_argv(Args& args, std::string_view name, const Command& command) {
@@ -68,15 +104,20 @@ void check_argv(Args& args, std::string_view name, const Command& command) {
 }
 
 void read_script(Args& args, Command& command) {
-  const std::string language = args.one_of("language", {"bash", "sh", "python"}, "");
-  if (!args.has("language")) args.wrong("language", "is missing: bash, sh or python");
+  const std::string language = args.one_of("language", {"bash", "sh", "python", "js"}, "");
+  if (!args.has("language")) args.wrong("language", "is missing: bash, sh, python or js");
   std::string source = args.required_text("source");
-  const auto more = args.texts("args");
+  const std::vector<std::string> more = argument_texts(args, "args");
   read_common(args, command);
   if (language == "bash") command.argv = {"bash", "--noprofile", "--norc", "-c", std::move(source), "bash"};
   if (language == "sh") command.argv = {"sh", "-c", std::move(source), "sh"};
   if (language == "python") command.argv = {"python3", "-c", std::move(source)};
-  if (more) command.argv.insert(command.argv.end(), more->begin(), more->end());
+  if (language == "js") {
+    // The name stands where that of a file would: arguments begin at process.argv[2].
+    const char* type = is_module(source) ? "--input-type=module" : "--input-type=commonjs";
+    command.argv = {"node", type, "-e", std::move(source), "--", "script"};
+  }
+  command.argv.insert(command.argv.end(), more.begin(), more.end());
   check_argv(args, "source", command);
 }
 
@@ -92,6 +133,11 @@ void read_program(Args& args, Command& command) {
 }
 
 }  // namespace
+
+bool Command::accepts(std::int64_t code) const {
+  return returns == ProcessReturn::code || returns == ProcessReturn::all ||
+         std::find(ok_codes.begin(), ok_codes.end(), code) != ok_codes.end();
+}
 
 std::variant<Command, Outcome> read_command(const Task& task) {
   Args args(task.type, task.args.view());

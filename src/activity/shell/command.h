@@ -13,6 +13,16 @@ namespace perdure::activity {
 
 enum class OutputParse { text, json, lines };
 
+// What of a process becomes the step's output.
+enum class ProcessReturn {
+  whole,  // {exit_code, stdout, stderr}, and what `parse` makes
+  out,    // stdout's text
+  err,    // stderr's text
+  code,   // the exit code, whatever it is
+  all,    // {code, stdout, stderr}, whatever the code is
+  none,   // null
+};
+
 struct Command {
   std::vector<std::string> argv;
   TextPairs env;                     // as given; PATH and HOME are added later
@@ -20,6 +30,8 @@ struct Command {
   std::optional<std::string> input;  // of stdin; nothing: /dev/null
   std::vector<std::int64_t> ok_codes{0};
   OutputParse parse = OutputParse::text;
+  ProcessReturn returns = ProcessReturn::whole;
+  bool accepts(std::int64_t code) const;
 };
 
 // The command, or the outcome `validation`.

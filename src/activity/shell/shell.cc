@@ -126,6 +126,19 @@ std::optional<Value> parsed_output(OutputParse how, const std::string& text, std
   return Value::array(std::move(lines));
 }
 
+std::optional<Value> returned(ProcessReturn what, std::int64_t code, const std::string& output,
+                              const std::string& errors) {
+  switch (what) {
+    case ProcessReturn::whole: return std::nullopt;
+    case ProcessReturn::out: return Value(output);
+    case ProcessReturn::err: return Value(errors);
+    case ProcessReturn::code: return Value(code);
+    case ProcessReturn::none: return Value();
+    case ProcessReturn::all: break;
+  }
+  return Value::object({{"code", Value(code)}, {"stdout", Value(output)}, {"stderr", Value(errors)}});
+}
+
 // The outcome of a program that ended by itself.
 Outcome ended(Running& run) {
   const GuardReport report = *run.report;
@@ -141,14 +154,15 @@ Outcome ended(Running& run) {
                     .status = 128 + number});
   }
   const auto code = static_cast<std::int64_t>(report.value);
-  const auto& ok = run.command.ok_codes;
-  if (std::find(ok.begin(), ok.end(), code) == ok.end()) {
+  if (!run.command.accepts(code)) {
     return failure({.type = "shell.exit",
                     .title = who + " ended with exit code " + std::to_string(code),
                     .detail = tail(errors, k_error_detail_bytes_max),
                     .status = static_cast<int>(code)});
   }
   const std::string output = valid_utf8(std::move(run.output));
+  if (const auto part = returned(run.command.returns, code, output, errors))
+    return Outcome::success(Bytes(to_json(*part)));
   Value result = Value::object({{"exit_code", Value(code)}, {"stdout", Value(output)}, {"stderr", Value(errors)}});
   std::string problem;
   if (auto value = parsed_output(run.command.parse, output, problem)) result.set("value", std::move(*value));

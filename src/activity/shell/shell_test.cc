@@ -91,6 +91,33 @@ TEST_F(Shell, RunsScriptsWithValuesByEnvArgsAndStdin) {
   EXPECT_EQ(result_of(shell(R"({"script":{"language":"sh","source":"echo hi"}})")).find("stdout")->as_string(), "hi\n");
 }
 
+TEST_F(Shell, ReturnsThePartThatIsAskedFor) {
+  const std::string source = R"("language":"sh","source":"cat; echo \"$1|$2|$3|$A\" >&2; exit $CODE","stdin":"in",)"
+                             R"("args":["a",{"b":1},null],"env":{"A":[1],"B":null,"CODE":)";
+  const auto of_code = [&](int code, const char* part) {
+    return of("script", "{" + source + std::to_string(code) + "},\"return\":\"" + part + "\"}");
+  };
+  const std::string errors = R"("a|{\"b\":1}||[1]\n")";
+  EXPECT_EQ(to_json(result_of(of_code(0, "stdout"))), R"("in")");
+  EXPECT_EQ(to_json(result_of(of_code(0, "stderr"))), errors);
+  EXPECT_EQ(to_json(result_of(of_code(3, "code"))), "3");
+  EXPECT_EQ(to_json(result_of(of_code(3, "all"))), R"({"code":3,"stdout":"in","stderr":)" + errors + "}");
+  EXPECT_EQ(to_json(result_of(of_code(0, "none"))), "null");
+  EXPECT_EQ(error_of(of_code(3, "stdout")).type, "shell.exit");
+  EXPECT_EQ(error_of(of_code(0, "stdoutt")).type, "validation");
+}
+
+TEST_F(Shell, RunsJavaScriptWhereNodeIsFound) {
+  const auto js = [](const char* source) {
+    return of("script",
+              R"({"language":"js","return":"stdout","args":["x","-y"],"source":)" + to_json(Value(source)) + "}");
+  };
+  const Outcome outcome = run_one(*driver_, js("console.log(process.argv.slice(2).join())"));
+  if (!outcome.ok && outcome.error.type == "shell.spawn") GTEST_SKIP() << "no node here";
+  EXPECT_EQ(outcome.result.view(), R"("x,-y\n")");
+  EXPECT_EQ(to_json(result_of(js("import { basename } from 'node:path';\nconsole.log(basename('/a/b'))"))), R"("b\n")");
+}
+
 TEST_F(Shell, TheEnvironmentIsEmptyButForWhatIsGiven) {
   setenv("PERDURE_TEST_SECRET", "canary", 1);
   Task task = bash("env | cut -d= -f1 | sort | tr '\\n' ' '; ls /proc/self/fd | wc -l");
