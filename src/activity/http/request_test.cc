@@ -132,7 +132,7 @@ HttpResponse response(int status, std::vector<std::pair<std::string, std::string
 }
 
 TEST(HttpResponse, BecomesTheOutput) {
-  const auto output = [](HttpResponse r) { return std::string(success_of(std::move(r)).result.view()); };
+  const auto output = [](HttpResponse r) { return std::string(success_of({}, std::move(r)).result.view()); };
   EXPECT_EQ(output(response(200, {{"content-type", "Application/JSON; charset=utf-8"}}, "{\"a\": 1}")),
             R"({"status":200,"headers":{"content-type":"Application/JSON; charset=utf-8"},"body":{"a":1}})");
   EXPECT_EQ(output(response(200, {{"content-type", "application/problem+json"}}, "[]")),
