@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs conformance scenarios of the Open Workflow Specification against the real binary.
 
-usage: ctk.py [FOLDER…] [--only REGEX] [--dry] [--check] [--list] [--kill-everywhere] [--jobs N] [--no-sandbox] [--keep]
+usage: ctk.py [FOLDER…] [--only REGEX] [--dry] [--check] [--reference] [--list] [--kill-everywhere] [--jobs N] [--no-sandbox] [--keep]
 
   FOLDER             folders of *.feature files (default: the official kit and examples, where they are found, and
                      conformance/ows)
@@ -9,6 +9,7 @@ usage: ctk.py [FOLDER…] [--only REGEX] [--dry] [--check] [--list] [--kill-ever
   --list             print the scenarios and stop
   --dry              run nothing: parse all, find every step's definition, read every document
   --check            run nothing: the binary reads every definition, and accepts or refuses it as the scenario says
+  --reference        run them by the reference (reference.py) instead of the binary; what it does not know counts as passed
   --kill-everywhere  run each scenario once for each call that changes the store, kill -9 at that call, and go on
   --no-sandbox       do not make a private network; lead the hosts here by PERDURE_HTTP_CONNECT_TO
   --keep             keep the folders of failed scenarios
@@ -31,6 +32,7 @@ sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(ROOT, '
 
 import certificates  # noqa: E402
 import gherkin  # noqa: E402
+import reference  # noqa: E402
 import sandbox  # noqa: E402
 import service  # noqa: E402
 import steps  # noqa: E402
@@ -48,6 +50,7 @@ def arguments_of(words):
     parser.add_argument('--only', default='')
     parser.add_argument('--dry', action='store_true')
     parser.add_argument('--check', action='store_true')
+    parser.add_argument('--reference', action='store_true')
     parser.add_argument('--list', action='store_true')
     parser.add_argument('--kill-everywhere', action='store_true')
     parser.add_argument('--jobs', type=int, default=int(os.environ.get('PERDURE_JOBS') or os.cpu_count() or 1))
@@ -94,7 +97,10 @@ class Worker:
         self.folder = tempfile.mkdtemp(prefix='perdure-ows-')
         self.services = service.Services()
         ca, certificate, key = certificates.make(self.folder, service.HOSTS)
-        if sandbox.inside():
+        self.plain = None
+        if arguments.reference:
+            self.plain = service.start(self.services, 0)
+        elif sandbox.inside():
             sandbox.furnish(self.folder, service.HOSTS, ca)
             service.start(self.services, 80)
             service.start(self.services, 443, certificate, key)
@@ -115,7 +121,11 @@ class Worker:
         """Runs a scenario; raises what is wrong with it."""
         folder = tempfile.mkdtemp(prefix='scenario-', dir=self.folder)
         self.services.clear()
-        world = steps.World(Binary(BINARY, folder, self.env, plan), self.services, KIT, killing=plan is not None)
+        if self.plain:
+            tested = reference.Reference({host: ('127.0.0.1', self.plain.server_port) for host in service.HOSTS}, steps.error_type)
+        else:
+            tested = Binary(BINARY, folder, self.env, plan)
+        world = steps.World(tested, self.services, KIT, killing=plan is not None)
         world.expects_events = sum(one.text in ACTS for one in scenario.steps)
         try:
             for one in scenario.steps:
@@ -176,16 +186,20 @@ class Worker:
                 self.check(scenario)
             elif self.arguments.kill_everywhere:
                 more = f', killed {self.everywhere(scenario)} times'
+            elif self.arguments.reference and '@refused' in scenario.tags:
+                more = ', not for the reference'
             else:
                 self.once(scenario)
             return {'title': scenario.title, 'ok': True, 'more': f'{time.monotonic() - started:.1f} s{more}'}
         except steps.Failed as error:
             return {'title': scenario.title, 'ok': False, 'more': str(error)}
+        except reference.NotThere as error:
+            return {'title': scenario.title, 'ok': True, 'more': f'the reference does not know {error}'}
 
 
 def work(arguments):
     """One of several workers: results as lines of JSON."""
-    if not sandbox.inside() and not arguments.no_sandbox:
+    if not sandbox.inside() and not arguments.no_sandbox and not arguments.reference:
         sandbox.enter()
         print('no private namespaces here; the hosts are led by PERDURE_HTTP_CONNECT_TO', file=sys.stderr)
     which, of = map(int, arguments.share.split('/'))
@@ -235,6 +249,8 @@ def main(words):
             print(f'{os.path.relpath(scenario.file)}:{scenario.line}: {scenario.title}')
         print(f'{len(scenarios)} scenarios')
         return 0
+    if not arguments.dry and not arguments.reference and not os.access(BINARY, os.X_OK):
+        sys.exit(f'no binary at {BINARY}: build it, or name it by PERDURE_BIN')
     passed, failed = 0, []
     for result in results_of(arguments, words, len(scenarios)):
         passed += result['ok']

@@ -395,6 +395,6 @@ def _(world, doc, count, method, path):
 
 @step(r"(\d+) events? of type '([^']+)' should have been emitted")
 def _(world, doc, count, kind):
-    found = [e for e in world.history() if e['type'] == 'EventEmitted' and (e.get('event') or {}).get('type') == kind]
+    found = [e for e in world.history() if e['type'] == 'EventEmitted' and e.get('event_type') == kind]
     if len(found) != int(count):
         raise Failed(f'{count} events of type {kind} should have been emitted, {len(found)} were')
