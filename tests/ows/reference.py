@@ -2,127 +2,16 @@
 own. It is what the expectations of our scenarios are held against (ctk.py --reference), so that a wrong one is not found by
 the engine. Time is real; calls other than plain http are not there."""
 import asyncio
-import base64
-import datetime
-import http.client
 import itertools
-import json
 import re
-import subprocess
-import urllib.parse
 
 import yaml12
+from reference_calls import Calls
+from reference_events import Events
+from reference_text import End, Fault, NotThere, as_text, fault, jq, moment, parts, seconds
 
-ERRORS = 'https://open-workflow-specification.org/spec/1.0.0/errors/'
 KINDS = ('call', 'fork', 'emit', 'for', 'listen', 'raise', 'run', 'set', 'switch', 'try', 'wait', 'do')
 COMPOSITE = ('do', 'fork')
-
-
-class NotThere(Exception):
-    """The reference does not know this."""
-
-
-class Fault(Exception):
-    def __init__(self, error):
-        super().__init__(error)
-        self.error = error
-
-
-class End(Exception):
-    """`then: end` on its way outward with what the last task gave."""
-
-    def __init__(self, output):
-        super().__init__()
-        self.output = output
-
-
-def fault(kind, status, at, title, detail='-'):
-    return Fault({'type': ERRORS + kind, 'status': status, 'title': title, 'detail': detail, 'instance': at})
-
-
-def jq(source, value, variables):
-    words = ['jq', '-c', f'[limit(1; {source})] | .[0]']
-    for name, bound in variables.items():
-        words += ['--argjson', name, json.dumps(bound)]
-    done = subprocess.run(words, input=json.dumps(value), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise ValueError(done.stderr.strip())
-    return json.loads(done.stdout)
-
-
-def as_text(value):
-    return value if isinstance(value, str) else json.dumps(value, separators=(',', ':'))
-
-
-def closing(text, begin):
-    """The place of the brace that ends the expression from `begin`."""
-    depth, quoted, i = 0, False, begin
-    nested = []
-    while i < len(text):
-        c = text[i]
-        if quoted:
-            if text.startswith('\\(', i):
-                nested.append(depth)
-                quoted, i = False, i + 1
-                depth += 1
-            elif c == '\\':
-                i += 1
-            elif c == '"':
-                quoted = False
-        elif c == '"':
-            quoted = True
-        elif c in '{(':
-            depth += 1
-        elif c in '})':
-            if c == '}' and depth == 0:
-                return i
-            depth -= 1
-            if nested and depth == nested[-1]:
-                nested.pop()
-                quoted = True
-        i += 1
-    raise NotThere(f'no end of the expression in {text}')
-
-
-def parts(text):
-    """A text as literals and expressions: [(is_expression, text)]."""
-    found, at = [], 0
-    while (begin := text.find('${', at)) >= 0:
-        if begin > 0 and text[begin - 1] == '$':
-            found.append((False, text[at:begin - 1] + '${'))
-            at = begin + 2
-            continue
-        end = closing(text, begin + 2)
-        found += [(False, text[at:begin]), (True, text[begin + 2:end])]
-        at = end + 1
-    return [p for p in [*found, (False, text[at:])] if p[0] or p[1]]
-
-
-DURATION = re.compile(r'^P(?!$)(?:([\d.]+)Y)?(?:([\d.]+)M)?(?:([\d.]+)W)?(?:([\d.]+)D)?'
-                      r'(?:T(?:([\d.]+)H)?(?:([\d.]+)M)?(?:([\d.]+)S)?)?$')
-
-
-def seconds(value):
-    if isinstance(value, dict):
-        return sum(value.get(n, 0) * s for n, s in (('days', 86400), ('hours', 3600), ('minutes', 60), ('seconds', 1),
-                                                    ('milliseconds', 0.001)))
-    match = DURATION.match(value) if isinstance(value, str) else None
-    if not match:
-        raise ValueError(f'{value!r} is no duration')
-    return sum(float(n or 0) * s for n, s in zip(match.groups(), (365 * 86400, 30 * 86400, 7 * 86400, 86400, 3600, 60, 1)))
-
-
-def moment():
-    now = datetime.datetime.now(datetime.timezone.utc)
-    ms = int(now.timestamp() * 1000)
-    return {'iso8601': now.isoformat(timespec='milliseconds').replace('+00:00', 'Z'),
-            'epoch': {'seconds': ms // 1000, 'milliseconds': ms}}
-
-
-def contained(expected, actual):
-    if isinstance(expected, dict):
-        return isinstance(actual, dict) and all(k in actual and contained(v, actual[k]) for k, v in expected.items())
-    return expected == actual
 
 
 class Scope:
@@ -135,7 +24,7 @@ class Scope:
         return Scope({**self.variables, **more}, self.task)
 
 
-class Flow:
+class Flow(Events, Calls):
     """One run of a workflow."""
 
     def __init__(self, host, definition, value):
@@ -144,6 +33,9 @@ class Flow:
         self.loose = definition.get('evaluate', {}).get('mode') == 'loose'
         self.context, self.waiting, self.started = None, [], moment()
         self.ids = itertools.count(1)
+
+    def fresh(self):
+        return Scope()
 
     # -- expressions
     def variables(self, scope, **more):
@@ -432,193 +324,6 @@ class Flow:
         backoff = policy.get('backoff', {})
         delay *= n if 'linear' in backoff else 2 ** (n - 1) if 'exponential' in backoff else 1
         return delay + (self.duration(policy['jitter']['from'], dot, scope, at) if 'jitter' in policy else 0)
-
-    async def do_emit(self, task, dot, scope, at):
-        document = self.definition['document']
-        event = {'id': f'e-{next(self.ids)}', 'specversion': '1.0', 'time': moment()['iso8601'],
-                 'source': '/{namespace}/{name}/{version}'.format(**document),
-                 **self.value(task['emit']['event']['with'], dot, scope, at)}
-        self.host.note('EventEmitted', at, event_type=event['type'])
-        self.publish(event)
-        return event, None
-
-    def publish(self, event):
-        self.waiting.append(event)
-        self.host.arrived.set()
-
-    async def do_listen(self, task, dot, scope, at):
-        to, read = task['listen']['to'], task['listen'].get('read', 'data')
-        known, output, inner = {}, [], scope
-        mode = next(m for m in ('one', 'any', 'all') if m in to)
-        wanted = list(to[mode]) if mode != 'one' else [to['one']]
-        anything = mode == 'any' and not wanted
-        if anything:
-            self.waiting = []
-        until = to.get('until')
-        ending = None
-        if isinstance(until, dict):
-            way = next(m for m in ('one', 'any', 'all') if m in until)
-            ending = [way, list(until[way]) if way != 'one' else [until['one']]]
-        each = task.get('foreach', {})
-        while True:
-            event = await self.take(lambda e: (ending and self.first(ending[1], e, known, dot, scope, at)) or anything or
-                                    self.first(wanted, e, known, dot, scope, at))
-            stop = ending and self.first(ending[1], event, known, dot, scope, at)
-            if stop:
-                ending[1].remove(stop)
-                if ending[0] != 'all' or not ending[1]:
-                    return output, None
-                continue
-            item = {'data': lambda: event.get('data'), 'envelope': lambda: event,
-                    'raw': lambda: json.dumps(event.get('data'), separators=(',', ':'))}[read]()
-            if mode == 'all':
-                wanted.remove(self.first(wanted, event, known, dot, scope, at))
-            if each:
-                inner = scope.with_(**{each.get('item', 'item'): item, each.get('at', 'index'): len(output)})
-                item = await self.tasks(each.get('do', []), item, inner, f'{at}/foreach/do')
-                if 'as' in each.get('output', {}):
-                    item = self.shape(each['output']['as'], item, inner, at)
-                self.export(each.get('export', {}), item, inner, at)
-            output.append(item)
-            if mode == 'one' or (mode == 'all' and not wanted) or (mode == 'any' and until is None):
-                return output, None
-            if isinstance(until, str) and self.holds(until, output, scope, at):
-                return output, None
-
-    async def take(self, matches):
-        while True:
-            for event in self.waiting:
-                if matches(event):
-                    self.waiting.remove(event)
-                    return event
-            self.host.arrived.clear()
-            self.host.idle.set()
-            await self.host.arrived.wait()
-
-    def first(self, filters, event, known, dot, scope, at):
-        for one in filters:
-            if self.matches(one, event, known, dot, scope, at):
-                return one
-        return None
-
-    def matches(self, one, event, known, dot, scope, at):
-        for name, wanted in one['with'].items():
-            if name not in event:
-                return False
-            found = event[name]
-            if isinstance(wanted, str) and wanted.strip().startswith('${'):
-                wanted = self.value(wanted, found, scope, at)
-                if wanted is False or (wanted is not True and wanted != found):
-                    return False
-            elif isinstance(wanted, str) and isinstance(found, str):
-                if wanted != found and not re.fullmatch(wanted, found):
-                    return False
-            elif not contained(wanted, found):
-                return False
-        for name, correlation in one.get('correlate', {}).items():
-            found = self.expression(correlation['from'], event, scope, at)
-            if found is None:
-                return False
-            expected = self.value(correlation['expect'], dot, scope, at) if 'expect' in correlation else known.get(name)
-            if expected is not None and expected != found:
-                return False
-            known.setdefault(name, found)
-        return True
-
-    async def do_run(self, task, dot, scope, at):
-        run = task['run']
-        if 'workflow' in run:
-            wanted = run['workflow']
-            found = self.host.registered(wanted)
-            if not found:
-                raise fault('configuration', 400, at, 'no such workflow')
-            if run.get('await') is False:
-                return dot, None
-            value = self.value(wanted.get('input', {}), dot, scope, at)
-            try:
-                return await Flow(self.host, found, value).main(), None
-            except Fault as error:
-                raise Fault({**error.error, 'instance': at}) from None
-        if run.get('await') is False:
-            return dot, None
-        if 'shell' in run:
-            spec, words = run['shell'], ['sh', '-c', run['shell']['command'], 'sh']
-        elif 'script' in run:
-            spec, words = run['script'], [{'python': 'python3', 'js': 'node'}[run['script']['language']], '-c', run['script']['code']]
-        else:
-            raise NotThere('containers')
-        words += [as_text(v) for v in self.value(spec.get('arguments', []), dot, scope, at)]
-        environment = {k: as_text(v) for k, v in self.value(spec.get('environment', {}), dot, scope, at).items()}
-        done = subprocess.run(words, input=as_text(self.value(spec.get('stdin', ''), dot, scope, at)), capture_output=True,
-                              env={'PATH': '/usr/local/bin:/usr/bin:/bin', **environment}, text=True, check=False)
-        everything = {'code': done.returncode, 'stdout': done.stdout, 'stderr': done.stderr}
-        wanted = run.get('return', 'stdout')
-        if done.returncode != 0 and wanted not in ('code', 'all'):
-            raise fault('runtime', 500, at, 'exit code', done.stderr)
-        return {**everything, 'all': everything, 'none': None}[wanted], None
-
-    async def do_call(self, task, dot, scope, at):
-        called = task['call']
-        if called in self.use.get('functions', {}):
-            value = self.value(task['with'], dot, scope, at) if 'with' in task else dot
-            function = self.use['functions'][called]
-            return (await self.task(called, function, value, Scope(), f'/use/functions/{called}'))[0], None
-        if called != 'http':
-            raise NotThere(f'calls of {called}')
-        spec = task['with']
-        endpoint = spec['endpoint'] if not isinstance(spec['endpoint'], dict) else spec['endpoint']['uri']
-        if isinstance(spec['endpoint'], dict) and 'authentication' in spec['endpoint']:
-            raise NotThere('authentication')
-        uri = self.value(endpoint, dot, scope, at)
-
-        def expand(match):
-            value = dot.get(match[1]) if isinstance(dot, dict) else None
-            if isinstance(value, dict | list):
-                raise fault('expression', 400, at, 'no plain value')
-            return urllib.parse.quote('' if value is None else as_text(value), safe='')
-        if not endpoint.strip().startswith('${'):
-            uri = re.sub(r'\{([^{}]+)\}', expand, uri)
-        if not re.match(r'^https?://', uri):
-            raise fault('configuration', 400, at, 'relative')
-        query = self.value(spec.get('query', {}), dot, scope, at)
-        headers = {k: as_text(v) for k, v in self.value(spec.get('headers', {}), dot, scope, at).items()}
-        body = self.value(spec.get('body'), dot, scope, at)
-        return await asyncio.get_running_loop().run_in_executor(None, self.request, spec, uri, query, headers, body, at), None
-
-    def request(self, spec, uri, query, headers, body, at):
-        if query:
-            uri += ('&' if '?' in uri else '?') + urllib.parse.urlencode(query, doseq=True)
-        if body is not None and not isinstance(body, str):
-            body = json.dumps(body)
-            headers = {'Content-Type': 'application/json', **headers}
-        for _ in range(20):
-            parsed = urllib.parse.urlsplit(uri)
-            try:
-                connection = http.client.HTTPConnection(*self.host.address(parsed), timeout=30)
-                target = (parsed.path or '/') + ('?' + parsed.query if parsed.query else '')
-                connection.request(spec['method'].upper(), target, body, {**headers, 'Host': parsed.netloc})
-                answer = connection.getresponse()
-                content = answer.read()
-            except OSError as error:
-                raise fault('communication', 500, at, 'no answer', str(error)) from None
-            redirect = 300 <= answer.status < 400 and spec.get('redirect')
-            if not redirect or not answer.headers.get('Location'):
-                break
-            uri = urllib.parse.urljoin(uri, answer.headers['Location'])
-        if not (200 <= answer.status < 300 or redirect):
-            raise fault('communication', answer.status, at, answer.reason or 'error', content.decode('utf-8', 'replace') or '-')
-        kind = answer.headers.get_content_type() if content else ''
-        if not content:
-            value = None
-        elif kind == 'application/json' or kind.endswith('+json'):
-            value = json.loads(content)
-        elif kind.startswith('text/') or kind in ('application/xml', 'application/yaml'):
-            value = content.decode()
-        else:
-            value = base64.b64encode(content).decode()
-        return {'content': value, 'raw': base64.b64encode(content).decode(), 'response': {
-            'request': {'method': spec['method'], 'uri': uri, 'headers': headers}, 'statusCode': answer.status,
-            'headers': {k.lower(): v for k, v in answer.headers.items()}, 'content': value}}[spec.get('output', 'content')]
 
     # -- the workflow
     async def main(self):
