@@ -89,10 +89,10 @@ void Turn::attempt_failed(FrameId id) {
   const bool lost = why->type == "attempt.lost";
   const bool breaker = why->type == "breaker.open";
   if (lost || breaker) {
-    // Neither uses up the policy's attempts, and both are bounded; one attempt at most means no second one, except of a
-    // compensation: undoing twice is better than not at all.
+    // Neither uses up the policy's attempts, and both are bounded; one attempt at most means no second one, except in a
+    // data flow, where it is the default and nobody's wish, and of a compensation: undoing twice is better than not at all.
     const bool has_other_way = n.on_error != plan::OnError::fail || (n.breaker && n.breaker->fallback != k_none);
-    if ((retry.max_attempts != 1 || f.role == Role::compensation) && f.lost <= k_lost_attempts_max &&
+    if ((retry.max_attempts != 1 || n.flow || f.role == Role::compensation) && f.lost <= k_lost_attempts_max &&
         !(breaker && has_other_way))
       delay = breaker ? std::clamp<DurationMs>(why->retry_after_ms, 1, DurationMs{24} * 3600 * 1000) : 0;
   } else {

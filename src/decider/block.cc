@@ -13,6 +13,7 @@ void Turn::advance_block(FrameId id) {
       fail(id, f.child_fault);
       return;
     }
+    if (state_.ending) break;
     if (f.cursor >= n.children.size() || (!at_once && f.live_children > 0)) break;
     if (out_.events.size() >= k_decision_events_soft) {
       wake(id);
@@ -20,6 +21,7 @@ void Turn::advance_block(FrameId id) {
     }
     enter(n.children[f.cursor], id, f.cursor, Role::step);
   }
+  if (state_.ending && frame(id).live_children > 0) cancel_children(id);  // a branch has ended the workflow
   if (frame(id).live_children == 0) complete(id, history::OutputKind::children);
 }
 

@@ -140,7 +140,7 @@ Value document(const State& state, const plan::Expression& e, const Surroundings
 
 std::string step_name(const State& state, FrameId id) {
   const Frame* frame = live_frame(state, id);
-  return frame != nullptr && frame->parent != k_none ? node_of(state, *frame).name : std::string();
+  return frame != nullptr && frame->parent != k_none ? place_name(node_of(state, *frame)) : std::string();
 }
 
 }  // namespace
@@ -182,15 +182,18 @@ Value slot_value(const State& state, std::uint32_t scope, NodeId node) {
   return slot->parsed;
 }
 
+const std::string& place_name(const plan::Node& node) { return node.flow ? node.flow->pointer : node.name; }
+
 Evaluated<Value> evaluate(const State& state, plan::ExprId id, const Surroundings& around) {
   const plan::Expression& e = state.plan->exprs[id];
-  auto value = e.program->evaluate(document(state, e, around), around.variables);
+  auto value = state.plan->data_flow ? evaluate_flow(state, e, around)
+                                     : e.program->evaluate(document(state, e, around), around.variables);
   if (value) return std::move(*value);
   auto fault = std::make_shared<history::Fault>();
   fault->type = "expression";
   fault->title = value.error().message;
   fault->detail = fmt::format("in ${{ {} }} at line {}, column {}", e.source, e.place.line, e.place.column);
-  fault->step = around.step != k_none ? state.plan->nodes[around.step].name : step_name(state, around.frame);
+  fault->step = around.step != k_none ? place_name(state.plan->nodes[around.step]) : step_name(state, around.frame);
   fault->fault_class = history::FaultClass::fatal;
   return tl::unexpected<FaultPtr>(std::move(fault));
 }

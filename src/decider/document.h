@@ -19,6 +19,10 @@ struct Surroundings {
   const Value* item = nullptr;            // `.item`, `.index` where they are not those of an enclosing item
   std::uint32_t index = 0;
   std::span<const Value> variables;  // $out, $args or $arg
+  // Data flow: what `.` is, if not the task's input, and what $output is.
+  const Value* dot = nullptr;
+  const Value* input = nullptr;  // $input, if not the frame's
+  const Value* output = nullptr;
 };
 
 // An error is the workflow's fault `expression`, with the place in the file.
@@ -31,6 +35,17 @@ Evaluated<Value> render(const State& state, const plan::Template& text, const Su
 Evaluated<Bytes> render_json(const State& state, const plan::Template& text, const Surroundings& around);
 // A string; other values as compact JSON.
 Evaluated<std::string> render_text(const State& state, const plan::Template& text, const Surroundings& around);
+
+// What a fault says it happened at: the step's name, in a data flow the task's JSON pointer.
+const std::string& place_name(const plan::Node& node);
+
+// flow_document.cc: expressions of a data flow, and errors as they see them.
+tl::expected<Value, expr::EvalError> evaluate_flow(const State& state, const plan::Expression& e,
+                                                   const Surroundings& around);
+Value error_value(const history::Fault& fault);
+FaultPtr standard_fault(const history::Fault& fault);  // as error_value shows it
+// One spelling of the ids that error types have in the versions of the specification; others as they are.
+std::string error_type(std::string_view type);
 
 FaultPtr make_fault(std::string type, std::string title, std::string step,
                     history::FaultClass fault_class = history::FaultClass::fatal);

@@ -16,6 +16,7 @@ struct Folder : FactFolder {
 
   // ---- steps ----
   void operator()(const h::StepStarted& e) {
+    if (!state.resuming && e.role != Role::compensation) state.resume.clear();
     Frame* f = open_frame(state, e.frame, e.node, e.parent, e.index, e.role, now);
     if (f == nullptr) return;
     if (e.role == Role::compensation) {  // of a child run, which is told to undo itself
@@ -33,8 +34,13 @@ struct Folder : FactFolder {
         f->phase = Phase::queued;
         state.queued.push_back(e.frame);
         break;
-      case plan::Kind::wait:
       case plan::Kind::listen:
+        if (node_of(state, *f).flow) {
+          listen_for(state, *f);
+          break;
+        }
+        [[fallthrough]];
+      case plan::Kind::wait:
       case plan::Kind::review:
       case plan::Kind::subflow: f->phase = Phase::waiting; break;
       default: break;
@@ -77,6 +83,7 @@ struct Folder : FactFolder {
       }
     }
     if (f->parent == k_none) return;
+    if (f->data) hand_on(state, *f, output);
     if (Frame* parent = live_frame(state, f->parent); parent != nullptr && f->role == Role::step)
       win_race(*parent, f->index);
     close_frame(state, e.frame, ChildEnd::well, {});
@@ -87,6 +94,7 @@ struct Folder : FactFolder {
     if (f->role == Role::step || f->role == Role::fallback)
       if (Slot* slot = slot_of(state, *f, f->node))
         set_slot(*slot, StepStatus::failed, h::OutputKind::none, k_none, {}, e.fault);
+    keep_place(state, *f);
     close_frame(state, e.frame, e.handled ? ChildEnd::well : ChildEnd::badly, e.fault);
   }
   void operator()(const h::StepCancelled& e) {
@@ -159,6 +167,8 @@ struct Folder : FactFolder {
     f->timer = 0;
     f->finalized = false;
     f->items.reset();
+    if (f->data) f->data->now = f->data->input;
+    forget_places(state);
     const auto& node = node_of(state, *f);
     stop_listening(state, e.frame);
     if (node.kind != plan::Kind::map) f->wait.reset();  // a task graph stays planned
@@ -173,7 +183,11 @@ struct Folder : FactFolder {
     }
   }
   void operator()(const h::LoopIterated& e) {
-    if (Frame* f = live_frame(state, e.frame)) f->iteration = e.iteration;
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr) return;
+    f->iteration = e.iteration;
+    if (f->listening && f->items && e.iteration > 0 && e.iteration <= f->items->items.size())
+      f->data->now = Bytes(to_json(f->items->items.at(e.iteration - 1)));
   }
   void operator()(const h::ItemsFixed& e) {
     Frame* f = live_frame(state, e.frame);
@@ -188,6 +202,7 @@ struct Folder : FactFolder {
     if (f == nullptr) return;
     if (!is_branch(*f, e.branch)) return;
     f->child_fault.reset();
+    forget_places(state);
     if (f->timer == k_timer_fired) f->timer = 0;
     if (f->phase == Phase::queued) leave_queue(e.frame);
     stop_listening(state, e.frame);
@@ -201,6 +216,7 @@ struct Folder : FactFolder {
     if (node_of(state, *f).kind == plan::Kind::attempt) {
       f->phase = Phase::catching;
       f->fault = e.fault;
+      if (f->data) f->data->now = f->data->input;
     }
   }
   void operator()(const h::FinallyEntered& e) {
@@ -219,6 +235,33 @@ struct Folder : FactFolder {
     for (const auto& [key, value] : patch->members()) state.context.set(key.as_string(), value);
     answer_update();
   }
+  void operator()(const h::TaskInput& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr || !f->data) return;
+    if (f->data->now == f->data->input) f->data->now = e.input;  // not one that goes on where it stood
+    f->data->input = e.input;
+    f->data->parsed.reset();
+  }
+  void operator()(const h::ContextExported& e) {
+    auto context = parse_json(e.context.view());
+    if (context) state.context = std::move(*context);
+  }
+  void operator()(const h::TaskJumped& e) {
+    Frame* f = live_frame(state, e.frame);
+    if (f == nullptr || node_of(state, *f).kind != plan::Kind::tasks) return;
+    f->branch = std::min<std::uint32_t>(e.to, static_cast<std::uint32_t>(node_of(state, *f).children.size()));
+  }
+  void operator()(const h::FlowEnded& e) {
+    state.ending = true;
+    for (const Frame* f = live_frame(state, e.frame); f != nullptr && f->parent != k_none;) {
+      Frame* parent = live_frame(state, f->parent);
+      if (parent != nullptr && node_of(state, *parent).kind == plan::Kind::parallel) parent->branch = f->index;
+      f = parent;
+    }
+  }
+  void operator()(const h::EventConsumed& e) {
+    if (Frame* f = live_frame(state, e.frame)) consume(state, *f, e);
+  }
   void operator()(const h::EventEmitted&) {}
   void operator()(const h::DecisionCut& e) { state.cut = e.cut; }
   void operator()(const h::FrameFailing& e) {
@@ -235,7 +278,7 @@ struct Folder : FactFolder {
     if (f == nullptr) return;
     f->cancel_wanted = true;
     f->timer = f->timer == k_timer_fired ? 0 : f->timer;
-    if (f->phase == Phase::running || f->phase == Phase::fallback || f->phase == Phase::catching) {
+    if (f->phase == Phase::running || f->phase == Phase::fallback || f->phase == Phase::catching || f->listening) {
       clear_timer(state, e.frame);
       f->phase = Phase::cancelling;
     }
@@ -372,6 +415,9 @@ struct Folder : FactFolder {
     else std::erase(state.queued, id);
   }
   void close(RunStatus status, FaultPtr fault) {
+    if (status != RunStatus::completed)
+      for (const auto& f : state.frames)
+        if (f.live) keep_place(state, f);
     state.status = status;
     state.fault = std::move(fault);
     state.closed_at = now;

@@ -57,6 +57,10 @@ std::optional<Error> Turn::refuse(const h::Event& fact) {
     return Error{ErrorCode::exhausted, "run '" + state_.info->run.id + "' has " +
                                            std::to_string(k_signals_buffered_max) +
                                            " signals waiting that no step has taken; the limit is reached"};
+  if (std::holds_alternative<h::EventReceived>(fact) && state_.events.size() >= k_signals_buffered_max)
+    return Error{ErrorCode::exhausted, "run '" + state_.info->run.id + "' has " +
+                                           std::to_string(k_signals_buffered_max) +
+                                           " events waiting that no task has taken; the limit is reached"};
   if (const auto* decision = std::get_if<h::ReviewDecided>(&fact)) return refuse_review(*decision);
   return std::nullopt;
 }
@@ -68,8 +72,7 @@ void Turn::take(std::size_t place, const h::Event& fact) {
   }
   if (const auto* e = std::get_if<h::RunStarted>(&fact)) {
     emit(*e);
-    if (plan_.timeout_ms != 0) emit(h::TimerStarted{0, context_.now + plan_.timeout_ms});
-    wake(0);
+    begin_run();
   } else if (const auto* completed = std::get_if<h::ActivityCompleted>(&fact)) {
     emit(*completed);
     wake(completed->frame);
@@ -89,6 +92,14 @@ void Turn::take(std::size_t place, const h::Event& fact) {
     emit(*signal);
     if (const auto l = state_.listeners.find(signal->name); l != state_.listeners.end())
       for (const auto& [command, frame_id] : l->second) wake(frame_id);
+  } else if (const auto* event = std::get_if<h::EventReceived>(&fact)) {
+    const auto& keys = state_.signal_keys;
+    if (std::find(keys.begin(), keys.end(), "event " + event->id) != keys.end()) return;
+    const auto parsed = parse_json(event->event.view());
+    if (!parsed || !may_want(*parsed)) return;
+    emit(*event);
+    for (FrameId id = 0; id < state_.frames.size(); ++id)
+      if (state_.frames[id].live && state_.frames[id].listening) wake(id);
   } else if (const auto* update = std::get_if<h::UpdateReceived>(&fact)) {
     take_update(place, *update);
   } else if (std::holds_alternative<h::ReviewDecided>(fact)) {
@@ -115,12 +126,16 @@ void Turn::take(std::size_t place, const h::Event& fact) {
     terminate(*terminate_request);
   } else if (std::holds_alternative<h::RetryRequested>(fact)) {
     emit(fact);
-    if (plan_.timeout_ms != 0) emit(h::TimerStarted{0, context_.now + plan_.timeout_ms});
-    wake(0);
+    begin_run();
   } else if (std::holds_alternative<h::CompensateRequested>(fact)) {
     emit(fact);
     wake(0);
   }
+}
+
+void Turn::begin_run() {
+  if (plan_.timeout_ms != 0) emit(h::TimerStarted{0, context_.now + plan_.timeout_ms});
+  if (!plan_.data_flow || prepare_task(0)) wake(0);
 }
 
 bool Turn::take_update(std::size_t place, const h::UpdateReceived& update) {

@@ -26,6 +26,7 @@ struct FactFolder {
   void operator()(const history::TerminateRequested& e);
   void operator()(const history::RetryRequested& e);
   void operator()(const history::CompensateRequested& e);
+  void operator()(const history::EventReceived& e);
 
  private:
   Frame* awaited(FrameId id, std::uint64_t command, std::uint32_t attempt);

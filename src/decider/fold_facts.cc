@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "decider/document.h"
 #include "decider/fold.h"
 
 namespace perdure::decider {
@@ -49,7 +50,8 @@ FaultPtr FactFolder::placed(const Frame& f, const FaultPtr& fault) const {
 // A compensation bears the name of the step it undoes.
 const std::string& FactFolder::step_name(const Frame& f) const {
   const auto& node = node_of(state, f);
-  return f.role == Role::compensation && node.parent != k_none ? state.plan->nodes[node.parent].name : node.name;
+  return f.role == Role::compensation && node.parent != k_none ? place_name(state.plan->nodes[node.parent])
+                                                               : place_name(node);
 }
 
 void FactFolder::open_root() {
@@ -67,6 +69,8 @@ void FactFolder::reopen(RunStatus status) {
   state.fault.reset();
   state.frames.clear();
   state.free_frames.clear();
+  state.ending = false;
+  state.resuming = !state.resume.empty();
   for (auto& saga : state.sagas) saga.closed = true;  // the root's is opened again with the root
 }
 
@@ -145,6 +149,12 @@ void FactFolder::operator()(const h::SignalReceived& e) {
   ++state.signals_buffered;
 }
 
+void FactFolder::operator()(const h::EventReceived& e) {
+  state.signal_keys.push_back("event " + e.id);
+  if (state.signal_keys.size() > k_recent_keys_max) state.signal_keys.pop_front();
+  state.events.push_back({state.last_seq, e.event});
+}
+
 void FactFolder::operator()(const h::UpdateReceived& e) {
   if (e.id.empty()) return;
   state.update_answers.emplace_back(e.id, Bytes());  // answered by the ContextSet that follows
@@ -184,7 +194,7 @@ void FactFolder::operator()(const h::ChildEnded& e) {
   if (e.fault) *fault = *e.fault;
   if (fault->type.empty()) fault->type = e.status == RunStatus::cancelled ? "cancelled" : "subflow.failed";
   if (fault->title.empty()) fault->title = "the sub-workflow ended " + std::string(h::to_string(e.status));
-  fault->step = node_of(state, *f).name;
+  fault->step = place_name(node_of(state, *f));
   fault->fault_class = h::FaultClass::recoverable;
   f->fault = std::move(fault);
 }

@@ -179,6 +179,7 @@ Frame* open_frame(State& state, FrameId id, NodeId node_id, FrameId parent_id, s
   if (role == Role::item && node.inner_scope != k_none) frame.scope = open_scope(state, node.inner_scope, frame.scope);
   if (owns_saga(state, node, parent, role)) open_saga(state, frame);
   if (is_graph(node.kind) && !is_foreach_head(state, frame)) init_graph(node, frame);
+  if (node.flow && role != Role::compensation) open_flow(state, frame, parent);
   if (role == Role::step || role == Role::fallback)
     if (Slot* slot = slot_of(state, frame, node_id))
       set_slot(*slot, StepStatus::running, history::OutputKind::none, k_none, {}, {});
@@ -215,6 +216,7 @@ void close_frame(State& state, FrameId id, ChildEnd end, const FaultPtr& fault) 
     const auto& parent_node = node_of(state, *parent);
     if (frame.role == Role::step) {
       if (parent_node.kind == plan::Kind::sequential) parent->cursor = std::max(parent->cursor, frame.index + 1);
+      if (parent_node.kind == plan::Kind::tasks && end == ChildEnd::well) go_on(*parent, frame.index);
       if (parent->graph && end == ChildEnd::well)
         propagate(state, *parent, frame.index, false, chosen_edge(state, *parent, frame.index));
     }
@@ -225,7 +227,8 @@ void close_frame(State& state, FrameId id, ChildEnd end, const FaultPtr& fault) 
 
 void pass_over(State& state, Frame& parent, std::uint32_t index, bool dead_path) {
   ++parent.done_children;
-  parent.cursor = std::max(parent.cursor, index + 1);
+  if (node_of(state, parent).kind == plan::Kind::tasks) go_on(parent, index);
+  else parent.cursor = std::max(parent.cursor, index + 1);
   if (parent.graph) {
     auto& ready = parent.graph->ready;
     if (const auto at = std::find(ready.begin(), ready.end(), index); at != ready.end()) ready.erase(at);

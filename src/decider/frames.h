@@ -37,6 +37,16 @@ void carry_completed(State& state);
 // Whether a decoded snapshot is one that deciding can rely on (state_sound.cc).
 bool holds_together(const State& state);
 
+// Data flow (fold_flow.cc): what a frame gets when it opens, what its parent has when it ends, and what is kept of lists
+// and loops that fail.
+void open_flow(State& state, Frame& frame, const Frame* parent);
+void hand_on(State& state, const Frame& ended, const Bytes& output);
+void go_on(Frame& list, std::uint32_t after);
+void keep_place(State& state, const Frame& frame);
+void forget_places(State& state);
+void listen_for(State& state, Frame& frame);
+void consume(State& state, Frame& frame, const history::EventConsumed& taken);
+
 void set_timer(State& state, FrameId id, TimeMs due, std::uint64_t timer);
 void clear_timer(State& state, FrameId id);
 

@@ -12,7 +12,7 @@ void Turn::begin_instant(FrameId id) {
       settle_failure(id, patch.error());
       return;
     }
-    emit(history::ContextSet{*patch});
+    if (!n.flow) emit(history::ContextSet{*patch});
     complete(id, history::OutputKind::inline_, k_none, std::move(*patch));
     return;
   }
@@ -49,7 +49,7 @@ void Turn::begin_instant(FrameId id) {
   raised->detail = or_empty(n.raise->detail, *detail);
   if (status && status->is_number())
     raised->status = static_cast<int>(std::max(-1e9, std::min(1e9, status->as_double())));
-  raised->step = n.name;
+  raised->step = place_name(n);
   raised->fault_class = history::FaultClass::recoverable;  // a block around it may have a retry
   settle_failure(id, std::move(raised));
 }

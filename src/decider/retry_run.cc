@@ -22,6 +22,11 @@ bool begins_afresh(const State& state, NodeId node) {
   return false;
 }
 
+// In a data flow the place of each list is kept instead (State::resume), and of a fork what each branch gave.
+bool may_be_carried(const plan::Plan& plan, const plan::Node& node) {
+  return !plan.data_flow || (node.parent != k_none && plan.nodes[node.parent].kind == plan::Kind::parallel);
+}
+
 // What was undone runs again and leaves the log. What could not be undone is still there: its step is not run again,
 // and undoing it is still owed.
 void settle_saga_log(State& state) {
@@ -31,6 +36,7 @@ void settle_saga_log(State& state) {
   for (auto& entry : state.saga_log) {
     kept_before.push_back(static_cast<std::uint32_t>(kept.size()));
     if (entry.done && !entry.fault) {
+      forget_places(state);
       for (NodeId node = entry.node; node != k_none; node = state.plan->nodes[node].parent)
         if (state.plan->nodes[node].scope == 0 && state.plan->nodes[node].slot < slots.size())
           slots[state.plan->nodes[node].slot] = Slot{};
@@ -60,7 +66,8 @@ void carry_completed(State& state) {
     if (node.scope != 0 || node.slot >= slots.size()) continue;
     Slot& slot = slots[node.slot];
     const bool done = slot.status == StepStatus::completed || slot.status == StepStatus::skipped;
-    if (done && !begins_afresh(state, node.id)) slot.carried = slot.status == StepStatus::completed;
+    if (done && may_be_carried(*state.plan, node) && !begins_afresh(state, node.id))
+      slot.carried = slot.status == StepStatus::completed;
     else slot = Slot{};
   }
   settle_saga_log(state);

@@ -113,6 +113,31 @@ struct Frame {
     std::string name, plan_hash;
   };
   std::unique_ptr<Wait> wait;  // review: request and votes; listen: signal name; child: run id
+  struct Data {
+    Bytes raw;                            // what came to the task
+    Bytes input;                          // after input.from
+    Bytes now;                            // in a list or loop: what the next task gets
+    mutable std::optional<Value> parsed;  // of `input`, once somebody looked inside
+  };
+  std::unique_ptr<Data> data;  // in a plan with a data flow
+  struct Listening {
+    std::vector<std::uint8_t> met, until_met;  // by filter
+    Value keys;                                // correlation values
+    bool over = false;                         // until is satisfied
+  };
+  std::unique_ptr<Listening> listening;  // listen in a plan with a data flow; what it took is in `items`
+};
+
+struct PendingEvent {
+  std::uint64_t seq = 0;  // of its EventReceived
+  Bytes event;
+};
+
+// Data flow: where a list or loop stood when the run failed, so that retrying it goes on there.
+struct Resume {
+  std::uint32_t cursor = 0, iteration = 0;
+  Bytes now;
+  Bytes items;  // of a loop, JSON
 };
 
 struct SagaEntry {
@@ -164,7 +189,11 @@ struct State {
   std::deque<FrameId> queued;                   // waiting for the run's limit
   std::uint32_t in_flight = 0;                  // activity attempts out
   std::uint32_t children_out = 0;               // child runs waited for
-  mutable Value parsed_input;                   // of info->input, once somebody looked inside
+  std::deque<PendingEvent> events;              // data flow: received and not taken
+  bool ending = false;                          // data flow: a task said `end`
+  bool resuming = false;                        // data flow: frames that open take what is in `resume`
+  std::map<NodeId, Resume> resume;
+  mutable Value parsed_input;  // of info->input, once somebody looked inside
   mutable bool has_parsed_input = false;
 };
 

@@ -108,13 +108,34 @@ std::unique_ptr<Frame::Graph> get_graph(Reader& r, std::size_t children) {
   return g;
 }
 
+void put_listening(Writer& w, const Frame::Listening& l) {
+  for (const auto* met : {&l.met, &l.until_met}) {
+    w.varint(met->size());
+    for (const auto one : *met) w.u8(one);
+  }
+  put_value(w, l.keys);
+  w.boolean(l.over);
+}
+std::unique_ptr<Frame::Listening> get_listening(Reader& r, const plan::Node& node) {
+  auto l = std::make_unique<Frame::Listening>();
+  for (auto* met : {&l->met, &l->until_met})
+    for (auto n = r.count(); n > 0 && r.ok(); --n) met->push_back(r.u8() != 0 ? 1 : 0);
+  l->keys = get_value(r);
+  l->over = r.boolean();
+  const bool fits = node.flow && node.flow->events && l->met.size() == node.flow->events->filters.size() &&
+                    l->until_met.size() == node.flow->events->until_events.size();
+  if (!fits) r.fail_here();
+  return l;
+}
+
 void put_frame(Writer& w, const Frame& f) {
   w.boolean(f.live);
   if (!f.live) return;
   w.u8(static_cast<std::uint8_t>(f.role));
   w.u8(static_cast<std::uint8_t>(f.phase));
   w.u8(static_cast<std::uint8_t>((f.cancel_wanted ? 1 : 0) | (f.owns_saga ? 2 : 0) | (f.maybe_effect ? 4 : 0) |
-                                 (f.graph ? 8 : 0) | (f.items ? 16 : 0) | (f.wait ? 32 : 0) | (f.finalized ? 64 : 0)));
+                                 (f.graph ? 8 : 0) | (f.items ? 16 : 0) | (f.wait ? 32 : 0) | (f.finalized ? 64 : 0) |
+                                 (f.data ? 128 : 0)));
   w.u8(f.lost);
   for (const auto id :
        {f.node, f.parent, f.index, f.scope, f.saga, f.branch, f.first_child, f.next_sibling, f.previous_sibling})
@@ -145,6 +166,10 @@ void put_frame(Writer& w, const Frame& f) {
       w.boolean(approved);
     }
   }
+  if (!f.data) return;
+  for (const Bytes* part : {&f.data->raw, &f.data->input, &f.data->now}) w.bytes(*part);
+  w.boolean(f.listening != nullptr);
+  if (f.listening) put_listening(w, *f.listening);
 }
 
 Frame get_frame(Reader& r, const plan::Plan& plan) {
@@ -195,6 +220,11 @@ Frame get_frame(Reader& r, const plan::Plan& plan) {
       f.wait->votes.emplace_back(std::move(who), r.boolean());
     }
   }
+  if ((flags & 128) != 0) {
+    f.data = std::make_unique<Frame::Data>();
+    for (Bytes* part : {&f.data->raw, &f.data->input, &f.data->now}) *part = r.bytes();
+    if (r.boolean()) f.listening = get_listening(r, plan.nodes[f.node]);
+  }
   return f;
 }
 
@@ -243,6 +273,39 @@ void get_saga(Reader& r, State& state) {
   }
 }
 
+void put_places(Writer& w, const State& state) {
+  w.varint(state.events.size());
+  for (const PendingEvent& pending : state.events) {
+    w.varint(pending.seq);
+    w.bytes(pending.event);
+  }
+  w.varint(state.resume.size());
+  for (const auto& [node, place] : state.resume) {
+    w.varint(node);
+    w.varint(place.cursor);
+    w.varint(place.iteration);
+    w.bytes(place.now);
+    w.bytes(place.items);
+  }
+}
+void get_places(Reader& r, State& state) {
+  for (auto n = r.count(2); n > 0 && r.ok(); --n) {
+    PendingEvent pending;
+    pending.seq = r.varint();
+    pending.event = r.bytes();
+    state.events.push_back(std::move(pending));
+  }
+  for (auto n = r.count(5); n > 0 && r.ok(); --n) {
+    const auto node = u32(r);
+    if (node >= state.plan->nodes.size()) return r.fail_here();
+    Resume& place = state.resume[node];
+    place.cursor = u32(r);
+    place.iteration = u32(r);
+    place.now = r.bytes();
+    place.items = r.bytes();
+  }
+}
+
 // What is derived from the frames.
 void rebuild(State& state) {
   for (FrameId id = 0; id < state.frames.size(); ++id) {
@@ -263,7 +326,8 @@ Bytes encode_state(const State& state) {
   w.u8(k_version);
   put_info(w, state.info);
   w.u8(static_cast<std::uint8_t>(state.status));
-  w.u8(static_cast<std::uint8_t>((state.paused ? 1 : 0) | (state.cancel_requested ? 2 : 0) | (state.cut ? 4 : 0)));
+  w.u8(static_cast<std::uint8_t>((state.paused ? 1 : 0) | (state.cancel_requested ? 2 : 0) | (state.cut ? 4 : 0) |
+                                 (state.ending ? 8 : 0) | (state.resuming ? 16 : 0)));
   w.varint(state.last_seq);
   for (const auto t : {state.started_at, state.updated_at, state.closed_at}) w.zigzag(t);
   put_value(w, state.context);
@@ -306,6 +370,7 @@ Bytes encode_state(const State& state) {
     w.string(id);
     w.bytes(answer);
   }
+  if (state.plan->data_flow) put_places(w, state);
   return Bytes(w.take());
 }
 
@@ -321,6 +386,8 @@ Result<State> decode_state(std::string_view bytes, const plan::Plan& plan) {
   state.paused = (flags & 1) != 0;
   state.cancel_requested = (flags & 2) != 0;
   state.cut = (flags & 4) != 0;
+  state.ending = (flags & 8) != 0;
+  state.resuming = (flags & 16) != 0;
   state.last_seq = r.varint();
   for (auto* t : {&state.started_at, &state.updated_at, &state.closed_at}) *t = r.zigzag();
   state.context = get_value(r);
@@ -368,6 +435,7 @@ Result<State> decode_state(std::string_view bytes, const plan::Plan& plan) {
     state.update_answers.emplace_back(std::move(id), r.bytes());
     state.update_answers_bytes += state.update_answers.back().second.size();
   }
+  if (plan.data_flow) get_places(r, state);
   if (auto end = r.finish("snapshot"); !end) return tl::unexpected<Error>(end.error());
   if (!holds_together(state)) return fail(ErrorCode::corrupt, "snapshot: its parts do not fit together");
   rebuild(state);

@@ -71,9 +71,11 @@ bool branch_fits(const Frame& f, const plan::Node& n) {
   if (f.branch == k_branch_fallback || f.branch == k_branch_breaker) return !deciding;
   switch (n.kind) {
     case plan::Kind::conditional:
+    case plan::Kind::parallel:
     case plan::Kind::race: return f.branch < n.children.size();
     case plan::Kind::select: return f.branch < n.cases.size();
     case plan::Kind::attempt: return f.branch < n.catches.size();
+    case plan::Kind::tasks: return f.branch <= n.children.size();
     default: return false;
   }
 }
@@ -101,6 +103,7 @@ bool frame_fits(const State& state, FrameId id) {
   if (f.parent != k_none && live_frame(state, f.parent) == nullptr) return false;
   if (f.scope >= state.scopes.size() || !state.scopes[f.scope] || f.saga >= state.sagas.size()) return false;
   if (f.attempt == 0 || !is_time(f.started_at) || f.due < 0) return false;
+  if (state.plan->data_flow && f.role != Role::compensation && !f.data) return false;
   if (f.role == Role::compensation && f.index >= state.saga_log.size()) return false;
   const auto& node = state.plan->nodes[f.node];
   return branch_fits(f, node) && phase_fits(state, f, node);

@@ -11,6 +11,8 @@ namespace {
 policy::ErrorClass to_policy(history::FaultClass c) { return static_cast<policy::ErrorClass>(c); }
 
 DurationMs block_timeout(const plan::Node& node) {
+  if (node.flow && node.kind != plan::Kind::activity && node.kind != plan::Kind::wait)
+    return node.timeouts.start_to_close_ms;
   switch (node.kind) {
     case plan::Kind::activity:
     case plan::Kind::wait:
@@ -53,6 +55,10 @@ void Turn::enter(NodeId node_id, FrameId parent, std::uint32_t index, Role role)
       emit(history::StepSkipped{parent, node_id, index});
       return;
     }
+  if (n.flow && role == Role::step) {
+    enter_task(node_id, parent, index);
+    return;
+  }
   if (n.when != plan::k_none) {
     const auto& e = plan_.exprs[n.when];
     const bool per_item = n.foreach != plan::k_none && (e.uses_item || e.uses_index);
@@ -96,10 +102,16 @@ void Turn::begin(FrameId id) {
     begin_foreach(id);
     return;
   }
-  if (const DurationMs limit = block_timeout(n); limit != 0) emit(history::TimerStarted{id, context_.now + limit});
+  if (const DurationMs limit = block_timeout(n); limit != 0) {
+    const TimeMs from = n.flow ? frame(id).started_at : context_.now;  // in a data flow retries are within it
+    emit(history::TimerStarted{id, from + limit});
+  }
   switch (n.kind) {
     case plan::Kind::wait: begin_wait(id); return;
-    case plan::Kind::listen: begin_listen(id); return;
+    case plan::Kind::listen:
+      if (n.flow) advance_events(id);
+      else begin_listen(id);
+      return;
     case plan::Kind::review: begin_review(id); return;
     case plan::Kind::subflow: begin_subflow(id); return;
     case plan::Kind::set:
@@ -142,6 +154,10 @@ void Turn::complete(FrameId id, history::OutputKind kind, NodeId from, Bytes out
     return;
   }
   if (n.pivot && f.role != Role::item) emit(history::PivotPassed{id});
+  if (n.flow && f.role == Role::step) {
+    complete_task(id, kind, from, std::move(output));
+    return;
+  }
   if (f.parent == k_none) {
     complete_run(kind, from, std::move(output));
     return;
@@ -267,6 +283,11 @@ void Turn::cancel(FrameId id) {
         out_.commands.emplace_back(CancelChild{id, f.command, child});
         return;
       }
+      if (f.live_children > 0) {  // a listen at work on what it took
+        emit(history::FrameCancelling{id});
+        cancel_children(id);
+        return;
+      }
       settle_cancel(id);
       return;
     case Phase::queued:
@@ -332,6 +353,7 @@ void Turn::complete_run(history::OutputKind kind, NodeId from, Bytes output) {
 }
 
 void Turn::end_run(RunStatus status, FaultPtr why) {
+  if (plan_.data_flow && why) why = standard_fault(*why);
   for (const auto& entry : state_.saga_log)
     if (entry.done && entry.fault) {
       status = RunStatus::compensation_failed;

@@ -38,6 +38,10 @@ void Turn::advance_try(FrameId id) {
     end_try(id, why);
     return;
   }
+  if (n.flow) {
+    flow_catch(id, why);
+    return;
+  }
   for (std::uint32_t i = 0; i < n.catches.size(); ++i) {
     const plan::Catch& c = n.catches[i];
     if (!catches(c, *why)) continue;

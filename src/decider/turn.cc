@@ -17,7 +17,7 @@ FrameId Turn::next_frame() const {
 }
 
 FaultPtr Turn::fault(FrameId id, std::string type, std::string title) const {
-  return make_fault(std::move(type), std::move(title), id == 0 ? std::string() : node(id).name);
+  return make_fault(std::move(type), std::move(title), id == 0 ? std::string() : place_name(node(id)));
 }
 
 // Worth another attempt where the step has a retry of its own.
@@ -116,7 +116,8 @@ void Turn::advance(FrameId id) {
       }
       break;
     case Phase::waiting:
-      if (n.kind == plan::Kind::listen) advance_listen(id);
+      if (n.kind == plan::Kind::listen && n.flow) advance_events(id);
+      else if (n.kind == plan::Kind::listen) advance_listen(id);
       else if (n.kind == plan::Kind::review) advance_review(id);
       return;
     case Phase::returned:
@@ -158,6 +159,8 @@ void Turn::advance(FrameId id) {
     case plan::Kind::select: advance_branch(id); return;
     case plan::Kind::loop: advance_loop(id); return;
     case plan::Kind::attempt: advance_try(id); return;
+    case plan::Kind::tasks: advance_tasks(id); return;
+    case plan::Kind::each: advance_each(id); return;
     default: return;
   }
 }
@@ -171,8 +174,9 @@ void Turn::on_timer(FrameId id) {
   }
   if (f.phase == Phase::waiting) {
     switch (node(id).kind) {
-      case plan::Kind::wait: complete(id, history::OutputKind::none); return;
+      case plan::Kind::wait: wait_over(id); return;
       case plan::Kind::listen:
+        if (node(id).flow) break;
         if (!advance_listen(id))
           fail(id, timeout(id, "timeout.listen",
                            "no signal '" + (f.wait ? f.wait->name : std::string()) + "' arrived in time"));

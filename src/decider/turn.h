@@ -68,6 +68,24 @@ class Turn {
   void end_run(RunStatus status, FaultPtr fault);
   void notify_parent();
 
+  // flow.cc: tasks of a plan with a data flow
+  void enter_task(NodeId node, FrameId parent, std::uint32_t index);
+  bool prepare_task(FrameId id);
+  void complete_task(FrameId id, history::OutputKind kind, NodeId from, Bytes output);
+  Bytes data_for(FrameId parent) const;
+  Bytes raw_output(FrameId id, history::OutputKind kind, NodeId from, Bytes output) const;
+  std::string branch_json(const Frame& fork, NodeId branch) const;
+  std::string ended_branch(const Frame& fork) const;
+  Evaluated<Bytes> shape_output(FrameId id, Bytes raw);
+  FaultPtr check_schema(FrameId id, const Value& schema, const Value& value, const char* stage) const;
+  plan::Then then_of(FrameId id) const;
+  void advance_tasks(FrameId id);
+  void advance_each(FrameId id);
+  Evaluated<bool> asks(FrameId id, plan::ExprId expr, const history::Fault& why, bool absent) const;
+  Evaluated<bool> flow_catches(FrameId id, std::size_t i, const history::Fault& why) const;
+  Evaluated<std::optional<DurationMs>> flow_retry(FrameId id, std::size_t i, const history::Fault& why) const;
+  void flow_catch(FrameId id, const FaultPtr& why);
+
   // activity.cc
   void schedule_activity(NodeId node, FrameId parent, std::uint32_t index, Role role, FrameId existing);
   void dispatch(FrameId id);
@@ -84,7 +102,10 @@ class Turn {
   void advance_loop(FrameId id);    // loop.cc
   void advance_try(FrameId id);     // try.cc
   void end_try(FrameId id, FaultPtr fault);
-  void begin_wait(FrameId id);    // wait.cc
+  void begin_wait(FrameId id);  // wait.cc
+  void wait_over(FrameId id);
+  Evaluated<TimeMs> wait_due(FrameId id, TimeMs from) const;
+  TimeMs wait_deadline(FrameId id) const;
   void begin_listen(FrameId id);  // listen.cc
   bool advance_listen(FrameId id);
   void begin_review(FrameId id);  // review.cc
@@ -96,6 +117,12 @@ class Turn {
   void start_child(StartChild child);
   void child_returned(FrameId id);
   void begin_instant(FrameId id);  // instant.cc: set, emit, raise
+  // flow_events.cc: listen of a plan with a data flow
+  void advance_events(FrameId id);
+  bool take_event(FrameId id);
+  Evaluated<bool> event_matches(FrameId id, const plan::EventFilter& filter, const Value& event, Value& keys) const;
+  Evaluated<bool> attribute_matches(FrameId id, const plan::Template& wanted, const Value& actual) const;
+  bool may_want(const Value& event) const;
   // saga.cc
   void record_effect(FrameId id, bool unknown_outcome);
   void record_child(FrameId id, bool unknown_outcome);
@@ -107,6 +134,7 @@ class Turn {
   void compensation_ended(FrameId id, FaultPtr fault);
   // control.cc: what facts about the whole run lead to
   std::optional<Error> refuse(const history::Event& fact);
+  void begin_run();
   void terminate(const history::TerminateRequested& request);
   bool take_update(std::size_t place, const history::UpdateReceived& update);
   std::optional<Error> refuse_review(const history::ReviewDecided& decision);

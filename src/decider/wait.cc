@@ -1,4 +1,6 @@
 // wait: a durable timer.
+#include <algorithm>
+
 #include "base/json.h"
 #include "decider/turn.h"
 
@@ -13,36 +15,50 @@ Result<TimeMs> point_in_time(const Value& value) {
 }
 }  // namespace
 
-void Turn::begin_wait(FrameId id) {
-  const plan::WaitSpec& spec = *node(id).wait;
+// When the wait that began at `from` is over.
+Evaluated<TimeMs> Turn::wait_due(FrameId id, TimeMs from) const {
+  const plan::WaitSpec& spec = *plan_.nodes[state_.frames[id].node].wait;
   const bool until = !spec.until.is_null();
   const auto value = render(state_, until ? spec.until : spec.duration, around(id));
-  if (!value) {
-    settle_failure(id, value.error());
-    return;
-  }
-  TimeMs due = 0;
+  if (!value) return tl::unexpected<FaultPtr>(value.error());
+  const auto wrong = [&](std::string title) {
+    return tl::unexpected<FaultPtr>(fault(id, "expression", std::move(title)));
+  };
   if (until) {
     const auto at = point_in_time(*value);
-    if (!at) {
-      settle_failure(id, fault(id, "expression", "wait_until: " + at.error().message));
+    if (!at) return wrong("wait_until: " + at.error().message);
+    return *at;
+  }
+  const auto length = value->is_string() ? parse_duration(value->as_string()) : Result<DurationMs>(0);
+  if (!length || !value->is_string())
+    return wrong("wait needs a duration such as 10m; it is " + to_json(*value).substr(0, 80));
+  return *length > k_never - from ? k_never - 1 : from + *length;
+}
+
+// In a data flow a task's time may be over before its wait is.
+TimeMs Turn::wait_deadline(FrameId id) const {
+  const plan::Node& n = plan_.nodes[state_.frames[id].node];
+  const DurationMs limit = n.flow ? n.timeouts.start_to_close_ms : 0;
+  return limit != 0 ? state_.frames[id].started_at + limit : k_never;
+}
+
+void Turn::begin_wait(FrameId id) {
+  const auto due = wait_due(id, context_.now);
+  if (!due) settle_failure(id, due.error());
+  else if (*due <= context_.now) complete(id, history::OutputKind::none);
+  else emit(history::TimerStarted{id, std::min(*due, wait_deadline(id))});
+}
+
+void Turn::wait_over(FrameId id) {
+  if (wait_deadline(id) <= context_.now) {
+    const auto due = wait_due(id, frame(id).started_at);
+    if (!due || *due > context_.now) {
+      fail(id, due ? timeout(id, "timeout.start_to_close", "task '" + node(id).name + "' exceeded its time limit")
+                   : due.error());
       return;
     }
-    due = *at;
-  } else {
-    const auto length = value->is_string() ? parse_duration(value->as_string()) : Result<DurationMs>(0);
-    if (!length || !value->is_string()) {
-      settle_failure(
-          id, fault(id, "expression", "wait needs a duration such as 10m; it is " + to_json(*value).substr(0, 80)));
-      return;
-    }
-    due = *length > k_never - context_.now ? k_never - 1 : context_.now + *length;
   }
-  if (due <= context_.now) {
-    complete(id, history::OutputKind::none);
-    return;
-  }
-  emit(history::TimerStarted{id, due});
+  complete(id, history::OutputKind::none);
 }
 
 }  // namespace perdure::decider

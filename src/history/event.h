@@ -148,6 +148,12 @@ struct CompensateRequested {
   std::string by, reason;
 };  // a completed run is undone (its parent's saga, or an operator)
 
+// An event that a listen of the run may want: one of its plan's data flow. `id`: source and id, for dedupe.
+struct EventReceived {
+  Bytes event;  // a CloudEvent, JSON
+  std::string id;
+};
+
 // ---- derived ----------------------------------------------------------------------------------------------------
 
 enum class Role : std::uint8_t { step, item, compensation, fallback };
@@ -295,6 +301,29 @@ struct ListenOpened {
 struct DecisionCut {
   bool cut = true;
 };  // a long decision: the next one goes on (false: it has)
+// Data flow: what input.from made of what came to the task.
+struct TaskInput {
+  FrameId frame = 0;
+  Bytes input;
+};
+struct ContextExported {
+  Bytes context;
+};  // the new $context, JSON
+struct TaskJumped {
+  FrameId frame = 0;
+  std::uint32_t to = 0;
+};  // the list goes on with this child when the one at work has ended; past the last: it is over
+struct FlowEnded {
+  FrameId frame = 0;
+};  // this task said `end`: nothing else begins
+// A listen took the event of that sequence number, for that one of its filters; `until`: of those that end it.
+struct EventConsumed {
+  FrameId frame = 0;
+  std::uint64_t event = 0;
+  std::uint32_t filter = 0;
+  bool until = false;
+  Bytes keys;  // correlation values from now on, a JSON object; empty: as before
+};
 struct RunCompleted {
   Bytes output;
 };
@@ -311,10 +340,13 @@ using Event = std::variant<
     ActivityRetryScheduled, ActivityAttemptStarted, ActivityCancelRequested, TimerStarted, TimerCancelled, BlockRetried,
     LoopIterated, ItemsFixed, BranchTaken, FinallyEntered, ContextSet, SignalConsumed, ReviewOpened, ChildScheduled,
     ChildCancelRequested, EventEmitted, CompensationRecorded, PivotPassed, CompensationStarted, CompensationDone,
-    FrameFailing, FrameCancelling, ListenOpened, DecisionCut, RunCompleted, RunFailed>;
+    FrameFailing, FrameCancelling, ListenOpened, DecisionCut, RunCompleted, RunFailed, TaskInput, ContextExported,
+    TaskJumped, FlowEnded, EventReceived, EventConsumed>;
 
-inline constexpr std::size_t k_facts = 15;  // the first ones of Event
-inline bool is_fact(const Event& event) { return event.index() < k_facts; }
+inline constexpr std::size_t k_first_facts = 15;  // of Event; a later one stands at its end
+inline bool is_fact(const Event& event) {
+  return event.index() < k_first_facts || std::holds_alternative<EventReceived>(event);
+}
 std::string_view name_of(const Event& event);  // "ActivityCompleted"
 
 struct Batch {

@@ -310,6 +310,7 @@ void flow_parts(Ar& ar, T& f) {
   ar.list(e.filters, 3, [&](auto& filter) { event_filter(ar, filter); });
   ar.id(e.until);
   ar.list(e.until_events, 3, [&](auto& filter) { event_filter(ar, filter); });
+  ar.choice(e.until_mode, EventMode::all);
   ar.flag(e.forever);
   ar.choice(e.read, EventRead::raw);
   ar.flag(e.foreach);
@@ -322,7 +323,6 @@ void flow(Ar& ar, T& f) {
   rare(ar, f.input_from);
   rare(ar, f.output_as);
   rare(ar, f.export_as);
-  rare(ar, f.instance);
   ar.value(f.input_schema);
   ar.value(f.output_schema);
   ar.value(f.export_schema);

@@ -193,6 +193,7 @@ struct EventsSpec {
   std::vector<EventFilter> filters;  // none with `any`: every event
   ExprId until = k_none;             // of the events so far; any: goes on until it holds
   std::vector<EventFilter> until_events;
+  EventMode until_mode = EventMode::one;
   bool forever = false;  // any: never satisfied
   EventRead read = EventRead::data;
   bool foreach = false;  // children[0] runs once an event, as it comes
@@ -206,7 +207,6 @@ struct Flow {
   std::vector<FlowCatch> catches;      // attempt: one a catch
   std::unique_ptr<EachSpec> each;      // Kind::each
   std::unique_ptr<EventsSpec> events;  // Kind::listen
-  RareTemplate instance;               // raise: JSON pointer; null: the task's own
   std::string pointer;                 // JSON pointer of the task in its file
 };
 
@@ -238,7 +238,7 @@ struct ReviewSpec {
   Template escalate_to;
   bool no_self_approval = false;
 };
-struct EmitSpec {
+struct EmitSpec {  // in a data flow an event is emitted by an activity of type "emit"
   Template type, data;
 };
 struct SubflowSpec {

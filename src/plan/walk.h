@@ -66,7 +66,6 @@ void for_each_template(NodeT& node, F&& f) {
   rare(node.flow->input_from, "input.from");
   rare(node.flow->output_as, "output.as");
   rare(node.flow->export_as, "export.as");
-  rare(node.flow->instance, "error.instance");
   if (!node.flow->events) return;
   const auto filters = [&](auto& list) {
     for (auto& filter : list) {
