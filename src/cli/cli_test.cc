@@ -13,6 +13,10 @@
 
 namespace perdure::cli::testing {
 
+Result<std::vector<RunKey>> FakeEngine::publish(const std::string& tenant, const Value& event) {
+  PERDURE_TRY_VOID(note("publish", tenant, to_json(event)));
+  return std::vector<RunKey>{{tenant, "r1"}};
+}
 Status FakeEngine::signal(const RunKey&, const std::string& name, const Value& payload, const std::string& key) {
   return note("signal", name, to_json(payload) + " " + key);
 }
@@ -261,6 +265,11 @@ TEST_F(CommandLine, AMessageThatGotThroughExitsWithZeroHoweverTheRunGoesOn) {
   waits();
   EXPECT_EQ(run_words({"signal", "r1", "paid", "--data", "{\"sum\": 7}", "--key", "k"}, io_, script_).code, 0);
   EXPECT_EQ(script_.did, std::vector<std::string>{"signal paid {\"sum\":7} k"});
+  script_.did.clear();
+  EXPECT_EQ(run_words({"emit", "order.paid", "--data", "{\"sum\": 7}", "--attribute", "subject=42"}, io_, script_).code,
+            0);
+  EXPECT_EQ(script_.did, std::vector<std::string>{
+                             "publish default {\"type\":\"order.paid\",\"subject\":\"42\",\"data\":{\"sum\":7}}"});
   script_.view_after.status = "failed";
   const Ran ran = run_words({"review", "reject", "r1", "--comment", "no"}, io_, script_);
   EXPECT_EQ(ran.code, 0) << ran.err;

@@ -52,8 +52,9 @@ struct Outlook {
   bool timers = false;                // a wait or a retry will go on by itself
   std::vector<std::string> signals;   // steps that wait for somebody: names of signals,
   std::size_t reviews = 0;            // and open reviews
+  bool events = false;                // and listens to events
   std::vector<std::string> children;  // runs it waits for
-  bool waits_for_somebody() const { return !signals.empty() || reviews > 0; }
+  bool waits_for_somebody() const { return !signals.empty() || reviews > 0 || events; }
 };
 
 // One line of a timeline: something that took time, or a moment.

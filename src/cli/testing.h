@@ -114,6 +114,7 @@ class FakeEngine final : public engine::Engine {
   }
   Result<Value> query(const RunKey&, const std::string& name) override { return Value::object({{"name", name}}); }
   Result<std::vector<engine::ReviewView>> reviews(const std::string&) override { return s_.reviews; }
+  Result<std::vector<RunKey>> publish(const std::string& tenant, const Value& event) override;
   Status signal(const RunKey&, const std::string& name, const Value& payload, const std::string& key) override;
   Result<Value> update(const RunKey&, const std::string& name, const Value& argument, const std::string& id) override;
   Status review(const RunKey&, const engine::ReviewDecision& decision) override {

@@ -60,6 +60,35 @@ Result<int> signal(Session& session) {
                fmt::format("signal {} sent to {}", printable(name), opened.key.id));
 }
 
+// An event for all runs that listen. Nothing is carried out: each goes on when it is resumed.
+Result<int> emit(Session& session) {
+  Value event = Value::object({{"type", session.args.text_or("TYPE", "")}});
+  for (const std::string& given : session.args.all("--attribute")) {
+    const std::size_t at = given.find('=');
+    if (at == 0 || at == std::string::npos)
+      return fail(ErrorCode::invalid,
+                  "--attribute '" + printable(given) + "' needs NAME=VALUE, such as subject=order-42");
+    event.set(given.substr(0, at), given.substr(at + 1));
+  }
+  if (const auto data = session.args.text("--data")) {
+    PERDURE_TRY(read, read_value(session.io, "--data", *data));
+    event.set("data", std::move(read));
+  }
+  PERDURE_TRY(engine, session.open_existing(Drive::nothing));
+  PERDURE_TRY(runs, engine->publish("default", event));
+  if (session.json) {
+    Value ids = Value::array();
+    for (const RunKey& run : runs) ids.push_back(run.id);
+    session.print_json(Value::object({{"type", "EventPublished"}, {"runs", std::move(ids)}}));
+    return k_exit_ok;
+  }
+  if (runs.empty()) session.say("no run listens to events");
+  for (const RunKey& run : runs)
+    session.say(
+        fmt::format("offered to {}; to go on with it: perdure resume {}{}", run.id, run.id, session.store_words()));
+  return k_exit_ok;
+}
+
 Result<int> update(Session& session) {
   Value argument;
   if (const auto data = session.args.text("--data")) {
@@ -173,6 +202,17 @@ void add_change_verbs(std::vector<Verb>& verbs) {
       {k_data, {.name = "--key", .value = "KEY", .help = "the sender's own; the same key is applied once"}}, goes_on,
       {{"perdure signal order-42 paid --data '{\"sum\": 40}' --key payment-7", "tell a run that it was paid, once"}},
       signal, true));
+  verbs.push_back(changing(
+      "emit", "Give an event to every run that listens", {{.name = "TYPE", .help = "the event's type"}},
+      {k_data,
+       {.name = "--attribute",
+        .value = "NAME=VALUE",
+        .help = "another attribute of the CloudEvent: source, id, subject, …",
+        .short_name = "-a",
+        .repeated = true}},
+      "The same source and id is applied once a run. Runs go on when they are resumed.",
+      {{"perdure emit com.example.order.paid --data '{\"sum\": 40}' -a subject=order-42", "tell all that wait for it"}},
+      emit, false));
   verbs.push_back(
       changing("update", "Change a run's context by one of its updates, and print the answer",
                {k_run, {.name = "NAME", .help = "an update the workflow declares"}},

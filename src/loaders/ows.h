@@ -110,6 +110,7 @@ class OwsLoader : public DialectReader {
   void raise_body(NodeId id, const YamlNode& node);
   void error_definition(NodeId id, const YamlNode& node);
   void wait_body(NodeId id, const YamlNode& node);
+  std::string workflow_source() const;
   void emit_body(NodeId id, const YamlNode& node);
   void listen_body(NodeId id, const Members& m, const YamlNode& node);
   void event_strategy(NodeId id, const YamlNode& node, plan::EventsSpec& into, bool stop_only);

@@ -238,6 +238,12 @@ void OwsLoader::wait_body(NodeId id, const YamlNode& node) {
   at(id).wait = std::move(wait);
 }
 
+// Where events of the workflow come from: /NAMESPACE/NAME/VERSION.
+std::string OwsLoader::workflow_source() const {
+  const bool bare = plan_->name.find('/') == std::string::npos;
+  return (bare ? "/default/" : "/") + plan_->name + "/" + plan_->version;
+}
+
 void OwsLoader::emit_body(NodeId id, const YamlNode& node) {
   activity(id, "emit", {});
   const Members m(*this, node, "emit", {"event"});
@@ -257,6 +263,7 @@ void OwsLoader::emit_body(NodeId id, const YamlNode& node) {
     pairs.emplace_back(std::string(name), std::move(t));
   }
   if (tree_.find(with, "type") == nullptr) error(with, "the event lacks `type`");
+  if (tree_.find(with, "source") == nullptr) pairs.emplace_back("source", constant_template(Value(workflow_source())));
   activity(id, "emit", std::move(pairs));
 }
 

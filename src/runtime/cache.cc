@@ -59,6 +59,7 @@ Result<Run*> Shard::load(const RunKey& key) {
   run.watched = interests_.contains(key);
   for (const Bytes& bytes : loaded->tail) run.tail_bytes += bytes.size();
   if (loaded->row.status == history::to_string(history::RunStatus::quarantined)) release(key);
+  run.listening = run.plan->listens && !history::is_closed(run.state.status);
   if (run.plan->has_reviews)
     for (const decider::Frame& frame : run.state.frames)
       run.reviews_open = run.reviews_open || (frame.live && frame.wait && !frame.wait->request.empty() &&

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <random>
 
+#include "runtime/events.h"
 #include "runtime/map_driver.h"
 #include "runtime/shard.h"
 
@@ -72,6 +73,10 @@ Core::Core(std::shared_ptr<storage::Store> store_, RuntimeOptions options_)
           [this] { keeper_poke(); }) {
   for (const auto& driver : options.drivers)
     for (const std::string& type : driver->types()) drivers[type] = driver.get();
+  if (!drivers.contains(std::string(k_emit_type))) {
+    event_driver = std::make_unique<EventDriver>(*this);
+    drivers[std::string(k_emit_type)] = event_driver.get();
+  }
   if (!options.make_map_plan) return;
   map_driver = std::make_unique<MapDriver>(
       options.make_map_plan, [this](std::shared_ptr<const plan::Plan> plan, std::function<void(Status)> done) {

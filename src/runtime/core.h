@@ -73,7 +73,7 @@ struct Core {
   std::shared_ptr<storage::Store> store;
   RuntimeOptions options;
   std::shared_ptr<Clock> clock;
-  std::unique_ptr<activity::Driver> map_driver;
+  std::unique_ptr<activity::Driver> map_driver, event_driver;
   std::map<std::string, activity::Driver*> drivers;  // by type
   Payloads payloads;
   Plans plans;

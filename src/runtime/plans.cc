@@ -59,6 +59,7 @@ PlanPtr Plans::keep(std::shared_ptr<const plan::Plan> plan, bool stored) {
   for (std::size_t i = 0; i < plan->nodes.size(); ++i) {
     const plan::Node& node = plan->nodes[i];
     if (node.kind == plan::Kind::review) entry->has_reviews = true;
+    if (node.flow && node.flow->events) entry->listens = true;
     if (node.kind != plan::Kind::activity && node.kind != plan::Kind::map) continue;
     entry->routes[i] = make_route_(node);
     if (entry->routes[i].driver == nullptr && entry->unavailable.empty())

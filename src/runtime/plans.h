@@ -30,6 +30,7 @@ struct PlanEntry {
   std::vector<Route> routes;  // by node
   std::string unavailable;    // not empty: why no run of it can start in this build
   bool has_reviews = false;
+  bool listens = false;                     // to events
   mutable std::atomic<bool> stored{false};  // its key is durable
 };
 using PlanPtr = std::shared_ptr<const PlanEntry>;

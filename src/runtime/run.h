@@ -49,8 +49,9 @@ struct Run {
   std::size_t footprint = 0;        // counted in the cache's budget
   std::uint32_t until_weighed = 0;  // decisions until the footprint is taken again
   bool reviews_open = false;
-  bool watched = false;  // the shard has interests in it
-  Run* newer = nullptr;  // in the shard's list by last use
+  bool listening = false;  // it is found when an event is published
+  bool watched = false;    // the shard has interests in it
+  Run* newer = nullptr;    // in the shard's list by last use
   Run* older = nullptr;
 };
 

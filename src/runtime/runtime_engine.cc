@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "runtime/events.h"
 #include "runtime/views.h"
 #include "runtime/virtual_clock.h"
 
@@ -364,6 +365,20 @@ Status RuntimeEngine::signal(const RunKey& run, const std::string& name, const V
   Bytes json(to_json(payload));
   PERDURE_TRY_VOID(check_payload("the signal's payload", json));
   return only_status(tell(run, history::SignalReceived{name, std::move(json), key}));
+}
+Result<std::vector<RunKey>> RuntimeEngine::publish(const std::string& tenant, const Value& event) {
+  if (stopped_) return tl::unexpected<Error>(shut_down());
+  PERDURE_TRY_VOID(check_id("the tenant", tenant));
+  PERDURE_TRY(whole, complete_event(event, make_id(), core_.clock->now_ms()));
+  PERDURE_TRY_VOID(check_payload("the event", Bytes(to_json(whole))));
+  const auto slot = std::make_shared<AnswerSlot<std::vector<RunKey>>>();
+  publish_event(core_, tenant, whole,
+                [promise = std::make_shared<Promise<std::vector<RunKey>>>(slot)](Result<std::vector<RunKey>> told) {
+                  promise->set(std::move(told));
+                });
+  if (core_.options.manual)
+    while (!slot->ready() && turn()) {}
+  return slot->take(core_.options.manual);
 }
 Result<Value> RuntimeEngine::update(const RunKey& run, const std::string& name, const Value& argument,
                                     const std::string& id) {

@@ -40,6 +40,7 @@ class RuntimeEngine final : public engine::Engine {
   Result<std::vector<engine::ReviewView>> reviews(const std::string& tenant) override;
 
   Status signal(const RunKey& run, const std::string& name, const Value& payload, const std::string& key) override;
+  Result<std::vector<RunKey>> publish(const std::string& tenant, const Value& event) override;
   Result<Value> update(const RunKey& run, const std::string& name, const Value& argument,
                        const std::string& id) override;
   Status review(const RunKey& run, const engine::ReviewDecision& decision) override;

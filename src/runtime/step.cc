@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "runtime/events.h"
 #include "runtime/load.h"
 #include "runtime/shard.h"
 
@@ -147,6 +148,10 @@ Status Shard::write(Run& run, decider::Decision& decision) {
     run.wake = wake;
   }
   if (run.plan->has_reviews) note_reviews(run, batch.events);
+  if (const bool open = !history::is_closed(run.state.status); run.plan->listens && open != run.listening) {
+    run.listening = open;
+    commit_.keys.push_back({listening_key(run.key), open ? std::optional<Bytes>(Bytes::copy("{}")) : std::nullopt});
+  }
   if (run.tail_bytes > std::max(k_tail_bytes_min, 2 * run.snapshot_bytes)) {
     write.snapshot = encode_snapshot(run.state);
     write.compact_over_events = core_.options.compact_over_events;

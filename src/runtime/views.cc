@@ -46,6 +46,16 @@ engine::StepView step_view(const decider::State& state, const decider::StepState
   return view;
 }
 
+// The types of events that a listen may take, as far as its file names them.
+std::string events_of(const plan::Node& node) {
+  std::string types;
+  for (const plan::EventFilter& filter : node.flow->events->filters)
+    for (std::size_t i = 0; i < filter.attributes.size(); ++i)
+      if (filter.attributes[i] == "type" && filter.values[i].constant.is_string())
+        types += (types.empty() ? "" : ", ") + std::string(filter.values[i].constant.as_string());
+  return types.empty() ? "of any type" : types;
+}
+
 std::string waits_for(const decider::State& state, const decider::Frame& frame) {
   const plan::Node& node = state.plan->nodes[frame.node];
   const std::string until = frame.due == k_never ? std::string() : " until " + format_timestamp(frame.due);
@@ -57,6 +67,7 @@ std::string waits_for(const decider::State& state, const decider::Frame& frame) 
   switch (node.kind) {
     case plan::Kind::wait: return fmt::format("timer of step {}{}", node.name, until);
     case plan::Kind::listen:
+      if (node.flow) return fmt::format("event {} (task {}){}", events_of(node), node.name, until);
       return fmt::format("signal {} (step {}){}", frame.wait ? frame.wait->name : "?", node.name, until);
     case plan::Kind::review: return fmt::format("review of step {}{}", node.name, until);
     case plan::Kind::subflow:
