@@ -25,13 +25,15 @@ Value text_or_null(const std::string& text) { return text.empty() ? Value() : Va
 Value time_value(TimeMs time) { return time <= 0 || time == k_never ? Value() : Value(format_timestamp(time)); }
 
 Value to_value(const history::Fault& fault) {
-  return Value::object({{"type", fault.type},
-                        {"title", fault.title},
-                        {"detail", fault.detail},
-                        {"status", fault.status == 0 ? Value() : Value(fault.status)},
-                        {"step", fault.step},
-                        {"attempt", std::uint64_t{fault.attempt}},
-                        {"class", history::to_string(fault.fault_class)}});
+  Value shown = Value::object({{"type", fault.type},
+                               {"title", fault.title},
+                               {"detail", fault.detail},
+                               {"status", fault.status == 0 ? Value() : Value(fault.status)},
+                               {"step", fault.step},
+                               {"attempt", std::uint64_t{fault.attempt}},
+                               {"class", history::to_string(fault.fault_class)}});
+  if (fault.step.starts_with("/")) shown.set("instance", fault.step);  // of the Open Workflow Specification
+  return shown;
 }
 
 Value to_value(const engine::StepView& step) {

@@ -148,8 +148,8 @@ Outlook RunModel::outlook() const {
         break;
       case plan::Kind::wait: outlook.timers = true; break;
       case plan::Kind::listen:
+        outlook.events = outlook.events || node.flow != nullptr;
         if (!line.awaited.empty()) outlook.signals.push_back(line.awaited);
-        if (node.flow) outlook.events = true;
         break;
       case plan::Kind::review: ++outlook.reviews; break;
       case plan::Kind::subflow:
@@ -412,7 +412,6 @@ struct RunModel::Fold {
   void operator()(const h::ReviewDecided& e) const {
     m.moment(path_of(e.frame), "review", e.approved ? "approved" : "rejected", by_words(e.reviewer, e.comment), now);
   }
-  void operator()(const h::EventReceived& e) const { m.moment("", "event " + e.id, "received", "", now); }
   void operator()(const h::EventConsumed& e) const { m.moment(path_of(e.frame), "event", "taken", "", now); }
   void operator()(const h::SignalReceived& e) const { m.moment("", "signal " + e.name, "received", "", now); }
   void operator()(const h::UpdateReceived& e) const { m.moment("", "update " + e.name, "applied", "", now); }

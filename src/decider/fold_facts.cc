@@ -40,9 +40,10 @@ void FactFolder::land(Frame& f) {
 
 // A fault says whose it is; a driver need not know.
 FaultPtr FactFolder::placed(const Frame& f, const FaultPtr& fault) const {
-  if (!fault || (!fault->step.empty() && fault->attempt != 0)) return fault;
+  const bool pointed = node_of(state, f).flow != nullptr;  // a data flow says where by the task's pointer
+  if (!fault || (!pointed && !fault->step.empty() && fault->attempt != 0)) return fault;
   auto mine = std::make_shared<h::Fault>(*fault);
-  if (mine->step.empty()) mine->step = step_name(f);
+  if (pointed || mine->step.empty()) mine->step = step_name(f);
   if (mine->attempt == 0) mine->attempt = f.attempt;
   return mine;
 }
