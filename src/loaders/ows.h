@@ -28,6 +28,7 @@ enum class Stage : std::uint8_t {
 struct TaskList {
   enum class Of : std::uint8_t { tasks, branches, function };
   Of of = Of::tasks;
+  std::uint32_t first = 0;  // index of its first task among the node's children
   std::vector<std::string_view> names;
   std::unordered_map<std::string_view, std::uint32_t> index;
 };
@@ -89,13 +90,25 @@ class OwsLoader : public DialectReader {
               const TaskList& list);
   NodeId make(const YamlNode& node, std::string name, bool made_up, NodeId parent, std::string pointer);
   plan::Flow& flow(NodeId id) { return *at(id).flow; }
-  void common(NodeId id, const Members& m, const TaskList& list);
+  std::string_view kind_of(const YamlNode& key, const YamlNode& node);
+  void route(NodeId id, const Members& m, const TaskList& list);
+  void stages(NodeId id, const Members& m);
   void input_of(NodeId id, const YamlNode* node, Stage stage);
   void output_of(NodeId id, const YamlNode* node, Stage stage);
   void export_of(NodeId id, const YamlNode* node);
   void metadata_of(NodeId id, const YamlNode& node);
   void compensation(NodeId id, const YamlNode& node);
   plan::Then then(const YamlNode* node, const TaskList& list);
+
+  // ---- extensions (ows_extensions.cc)
+  std::vector<const YamlNode*> extensions_of(std::string_view kind);
+  void check_extensions();
+  void describe_extended(ExprId from, NodeId task, const YamlNode& definition);
+  ExprId derived(const YamlNode& node, std::string source, NodeId owner);
+  void before_task(NodeId list, const YamlNode& item, const std::string& pointer);
+  void after_task(NodeId list, const YamlNode& item, const std::string& pointer);
+  void extended(NodeId id, const Members& m, std::string_view kind, const YamlNode& key, const YamlNode& node,
+                const TaskList& list, const std::vector<const YamlNode*>& extensions);
 
   // ---- kinds (ows_kinds.cc, ows_events.cc, ows_calls.cc, ows_run.cc)
   void kind_body(NodeId id, const Members& m, std::string_view kind, const YamlNode& node, const TaskList& list);
@@ -147,6 +160,7 @@ class OwsLoader : public DialectReader {
   void process_members(const Members& m, NodeId id, TemplatePairs& into);
 
   bool loose_ = false;
+  bool in_extension_ = false;  // what is read belongs to one: it is not extended itself
   std::size_t steps_ = 0, depth_ = 0;
   // Of `use`, where it has them.
   const YamlNode* authentications_ = nullptr;

@@ -83,7 +83,8 @@ void OwsLoader::fill(NodeId id, const YamlNode& list, const std::string& pointer
     return error(list, "a list of tasks is expected here",
                  list.type == YamlNode::Type::mapping ? "begin each task with `- `" : "");
   }
-  const TaskList names = names_of(list, of);
+  TaskList names = names_of(list, of);
+  names.first = static_cast<std::uint32_t>(at(id).children.size());
   for (std::size_t i = 0; i < tree_.size(list) && !stopped_; ++i) {
     const YamlNode& item = tree_.item(list, i);
     const std::string at_item = pointer + "/" + std::to_string(i);
@@ -130,6 +131,35 @@ NodeId OwsLoader::make(const YamlNode& node, std::string name, bool made_up, Nod
 
 // ---- one task
 
+// Which member says what kind of task it is; empty when none does, which is told.
+std::string_view OwsLoader::kind_of(const YamlNode& key, const YamlNode& node) {
+  const TaskKind* kind = nullptr;
+  for (const TaskKind& k : kinds()) {
+    if (tree_.find(node, k.name) == nullptr || (k.name == "do" && kind != nullptr && kind->name == "for")) continue;
+    if (kind != nullptr) {
+      error(key,
+            "a task is of one kind: `" + std::string(kind->name) + "` and `" + std::string(k.name) +
+                "` exclude each other",
+            "make two tasks of it");
+      return {};
+    }
+    kind = &k;
+  }
+  std::vector<std::string_view> words;
+  for (const TaskKind& k : kinds()) words.push_back(k.name);
+  for (std::size_t i = 0; i < tree_.size(node) && kind == nullptr; ++i) {
+    const std::string_view word = tree_.key(node, i).text;
+    if (std::find(std::begin(k_common), std::end(k_common), word) == std::end(k_common) && kind_with(word) == nullptr)
+      kind = kind_named(plan::nearest(word, words));
+  }
+  if (kind == nullptr) {
+    error(key, "the task `" + std::string(key.text.substr(0, 80)) + "` does not say what to do",
+          "give it one of call, do, emit, for, fork, listen, raise, run, set, switch, try, wait");
+    return {};
+  }
+  return kind->name;
+}
+
 NodeId OwsLoader::task(const YamlNode& key, const YamlNode& node, NodeId parent, const std::string& pointer,
                        const TaskList& list) {
   const NodeId id = make(key, std::string(key.text), false, parent, pointer);
@@ -153,37 +183,20 @@ NodeId OwsLoader::task(const YamlNode& key, const YamlNode& node, NodeId parent,
           "give it `call`, `do`, `set`, `switch` or another kind");
     return id;
   }
-  const TaskKind* kind = nullptr;
-  for (const TaskKind& k : kinds()) {
-    if (tree_.find(node, k.name) == nullptr || (k.name == "do" && kind != nullptr && kind->name == "for")) continue;
-    if (kind != nullptr) {
-      error(key,
-            "a task is of one kind: `" + std::string(kind->name) + "` and `" + std::string(k.name) +
-                "` exclude each other",
-            "make two tasks of it");
-      return id;
-    }
-    kind = &k;
-  }
-  std::vector<std::string_view> words;
-  for (const TaskKind& k : kinds()) words.push_back(k.name);
-  for (std::size_t i = 0; i < tree_.size(node) && kind == nullptr; ++i) {
-    const std::string_view word = tree_.key(node, i).text;
-    if (std::find(std::begin(k_common), std::end(k_common), word) == std::end(k_common) && kind_with(word) == nullptr)
-      kind = kind_named(plan::nearest(word, words));
-  }
-  if (kind == nullptr) {
-    error(key, "the task `" + std::string(key.text.substr(0, 80)) + "` does not say what to do",
-          "give it one of call, do, emit, for, fork, listen, raise, run, set, switch, try, wait");
-    return id;
-  }
+  const TaskKind* kind = kind_named(kind_of(key, node));
+  if (kind == nullptr) return id;
   std::vector<std::string_view> members(std::begin(k_common), std::end(k_common));
   members.push_back(kind->name);
   members.insert(members.end(), kind->others.begin(), kind->others.end());
   const Members m(*this, node, key.text, std::move(members));
   ++depth_;
-  common(id, m, list);
-  kind_body(id, m, kind->name, node, list);
+  if (const auto extensions = extensions_of(kind->name); !extensions.empty()) {
+    extended(id, m, kind->name, key, node, list, extensions);
+  } else {
+    route(id, m, list);
+    stages(id, m);
+    kind_body(id, m, kind->name, node, list);
+  }
   --depth_;
   return id;
 }
@@ -218,15 +231,22 @@ void OwsLoader::export_of(NodeId id, const YamlNode* node) {
   }
 }
 
-void OwsLoader::common(NodeId id, const Members& m, const TaskList& list) {
+// Whether it runs, and where the flow goes on.
+void OwsLoader::route(NodeId id, const Members& m, const TaskList& list) {
   const ExprId when = expression(m.get("if"), "if", id, Stage::entry);
   at(id).when = when;
+  flow(id).then = then(m.get("then"), list);
+  if (const YamlNode* n = m.get("metadata"); n != nullptr && n->type != YamlNode::Type::mapping)
+    error(*n, "`metadata` takes a mapping");
+}
+
+// Its data, its time, and what only Perdure reads.
+void OwsLoader::stages(NodeId id, const Members& m) {
   input_of(id, m.get("input"), Stage::entry);
   output_of(id, m.get("output"), Stage::output);
   export_of(id, m.get("export"));
   if (const YamlNode* n = m.get("timeout"); n != nullptr) at(id).timeouts.start_to_close_ms = timeout(*n).value_or(0);
-  flow(id).then = then(m.get("then"), list);
-  if (const YamlNode* n = m.get("metadata"); n != nullptr) metadata_of(id, *n);
+  if (const YamlNode* n = m.get("metadata"); n != nullptr && n->type == YamlNode::Type::mapping) metadata_of(id, *n);
 }
 
 Then OwsLoader::then(const YamlNode* node, const TaskList& list) {
@@ -240,7 +260,7 @@ Then OwsLoader::then(const YamlNode* node, const TaskList& list) {
     error(*node, "a branch can't go on with `" + name->substr(0, 80) + "`: branches run at the same time",
           "`then` of a branch is continue, exit or end");
   } else if (found != list.index.end()) {
-    return {Next::jump, found->second};
+    return {Next::jump, list.first + found->second};
   } else {
     std::vector<std::string_view> all = list.names;
     for (const char* word : {"continue", "exit", "end"}) all.emplace_back(word);
@@ -253,7 +273,6 @@ Then OwsLoader::then(const YamlNode* node, const TaskList& list) {
 
 // Of a free map; but a slip in a name of ours is told.
 void OwsLoader::metadata_of(NodeId id, const YamlNode& node) {
-  if (node.type != YamlNode::Type::mapping) return error(node, "`metadata` takes a mapping");
   for (std::size_t i = 0; i < tree_.size(node); ++i) {
     const YamlNode& key = tree_.key(node, i);
     const YamlNode& v = tree_.value(node, i);

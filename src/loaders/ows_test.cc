@@ -63,5 +63,53 @@ TEST(Standard, OfficialExamplesLoad) {
   EXPECT_GT(count, 60U);
 }
 
+// Every file of the golden cases with a line left out, cut off, or put in another place: a plan or words, no more.
+TEST(Standard, DamagedFilesGiveAPlanOrWords) {
+  const fs::path folder = fs::path(PERDURE_SOURCE_DIR) / "tests/loader";
+  std::size_t loads = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const string name = entry.path().filename().string();
+    if (!name.starts_with("ows_") || entry.path().extension() != ".yaml") continue;
+    std::vector<string> lines;
+    std::stringstream whole(read(entry.path()));
+    for (string line; std::getline(whole, line);) lines.push_back(line + "\n");
+    const auto joined = [](const std::vector<string>& parts) {
+      string out;
+      for (const string& part : parts) out += part;
+      return out;
+    };
+    const auto check = [&](const string& text) {
+      const Loaded loaded = load(text, name);
+      ++loads;
+      ASSERT_TRUE(loaded.ok() || !loaded.diagnostics.empty()) << text;
+      if (loaded.ok()) { ASSERT_TRUE(plan::decode(loaded.plan->encoded.view()).has_value()) << text; }
+    };
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      std::vector<string> less = lines;
+      less.erase(less.begin() + static_cast<std::ptrdiff_t>(i));
+      check(joined(less));
+      std::rotate(less.begin(), less.begin() + static_cast<std::ptrdiff_t>(i), less.end());
+      check(joined(less));
+      check(joined({lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(i)}) +
+            lines[i].substr(0, lines[i].size() / 2));
+    }
+  }
+  EXPECT_GT(loads, 500U);
+}
+
+TEST(Standard, FunctionsThatGrowAreBounded) {
+  string text = "document: {dsl: 1.0.3, namespace: default, name: n, version: 1.0.0}\nuse:\n  functions:\n";
+  for (int i = 0; i < 40; ++i) {
+    const string next = "{call: f" + std::to_string(i + 1) + "}";
+    text += "    f" + std::to_string(i) + ": {do: [{a: " + next + "}, {b: " + next + "}]}\n";
+  }
+  text += "    f40: {set: {x: 1}}\ndo:\n  - a: {call: f0}\n";
+  LoadLimits limits;
+  limits.steps = 1000;
+  const Loaded loaded = load(text, "n.yaml", limits);
+  EXPECT_FALSE(loaded.ok());
+  EXPECT_NE(render(loaded.diagnostics, false).find("more than 1000 tasks"), string::npos);
+}
+
 }  // namespace
 }  // namespace perdure::loaders

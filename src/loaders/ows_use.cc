@@ -58,6 +58,7 @@ std::optional<DurationMs> OwsLoader::timeout(const YamlNode& node) {
 
 // What nothing refers to is checked as well.
 void OwsLoader::check_unused() {
+  check_extensions();
   const auto each = [&](const YamlNode* definitions, auto&& read) {
     if (definitions == nullptr || definitions->type != YamlNode::Type::mapping) return;
     for (std::size_t i = 0; i < tree_.size(*definitions) && !stopped_; ++i) {
