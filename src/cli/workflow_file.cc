@@ -8,6 +8,15 @@
 #include "plan/spelling.h"
 
 namespace perdure::cli {
+namespace {
+
+// NAMESPACE/NAME of a registered workflow can be told from a path only by what is there.
+bool may_be_qualified(const std::string& word) {
+  return std::count(word.begin(), word.end(), '/') == 1 && word.front() != '/' && word.front() != '.' &&
+         word.front() != '~' && word.back() != '/';
+}
+
+}  // namespace
 
 Result<WorkflowFile> load_file(Session& session, const std::string& name) {
   WorkflowFile file{.name = name, .text = {}, .loaded = {}};
@@ -36,11 +45,10 @@ Result<std::shared_ptr<const plan::Plan>> load_plan(Session& session, const std:
 }
 
 bool looks_like_file(const std::string& word) {
-  if (word == "-" || word.find('/') != std::string::npos || word.ends_with(".yaml") || word.ends_with(".yml") ||
-      word.ends_with(".json"))
-    return true;
+  if (word == "-" || word.ends_with(".yaml") || word.ends_with(".yml") || word.ends_with(".json")) return true;
   std::error_code ignored;
-  return std::filesystem::is_regular_file(word, ignored);
+  return std::filesystem::is_regular_file(word, ignored) ||
+         (word.find('/') != std::string::npos && !may_be_qualified(word));
 }
 
 Result<std::shared_ptr<const plan::Plan>> registered_plan(engine::Engine& engine, const std::string& word) {

@@ -59,7 +59,7 @@ class World {
 
  private:
   std::string load(const std::string& yaml) {
-    const auto loaded = loaders::load_native(yaml, "case.yaml");
+    const auto loaded = loaders::load(yaml, "case.yaml");
     if (!loaded.ok()) return loaders::render(loaded.diagnostics, false);
     plan_ = loaded.plan;
     state_ = empty_state(*plan_);

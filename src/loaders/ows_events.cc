@@ -57,8 +57,7 @@ void OwsLoader::event_strategy(NodeId id, const YamlNode& node, EventsSpec& into
   EventsSpec stop;
   event_strategy(id, *until, stop, true);
   into.until_events = std::move(stop.filters);
-  if (stop.mode == EventMode::all && into.until_events.size() > 1)
-    error(*until, "`until` of several events, all of them, is not possible in this build", "write `any` or `one`");
+  into.until_mode = stop.mode;
 }
 
 plan::EventFilter OwsLoader::event_filter(NodeId id, const YamlNode& node) {

@@ -73,9 +73,7 @@ void OwsLoader::script_body(NodeId id, const YamlNode& node, std::string_view re
   const Members m(*this, node, "script", {"language", "code", "source", "stdin", "arguments", "environment"});
   if (!required(m, node, "script", {"language"})) return;
   const YamlNode& language = *m.get("language");
-  std::string_view known = "python";
-  if (language.type == YamlNode::Type::scalar && (language.text == "javascript" || language.text == "js")) known = "js";
-  else choice(language, "language", {"js", "python"});
+  choice(language, "language", {"js", "python"});
   const YamlNode* code = m.get("code");
   const YamlNode* external = m.get("source");
   if ((code == nullptr) == (external == nullptr)) {
@@ -86,7 +84,7 @@ void OwsLoader::script_body(NodeId id, const YamlNode& node, std::string_view re
     (void)resource(*external, id, "source");
     return error(*external, "scripts of another file can't be read in this build", "write the script under `code`");
   }
-  TemplatePairs pairs{{"language", constant_template(Value(known))},
+  TemplatePairs pairs{{"language", constant_template(Value(language.text))},
                       {"source", constant_template(Value(text(*code, "code").value_or("")))}};
   process_members(m, id, pairs);
   pairs.emplace_back("return", constant_template(Value(returns)));

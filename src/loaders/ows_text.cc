@@ -11,6 +11,10 @@ namespace {
 
 constexpr DurationMs k_second = 1'000, k_minute = 60 * k_second, k_hour = 60 * k_minute, k_day = 24 * k_hour;
 constexpr double k_duration_max = 1'000.0 * 365 * k_day;  // a thousand years
+// Makes of an object what the engine takes.
+constexpr std::string_view k_as_duration =
+    "\n) | if type == \"object\" then (((.days // 0) * 86400 + (.hours // 0) * 3600 + (.minutes // 0) * 60 + "
+    "(.seconds // 0)) * 1000 + (.milliseconds // 0) | tostring) + \"ms\" else . end";
 constexpr std::string_view k_duration_forms = "write it like PT30S, PT5M, P1DT2H, or {minutes: 5}";
 
 enum Bound : std::uint8_t {  // bits in the order of plan::k_flow_variables
@@ -145,10 +149,14 @@ std::optional<DurationMs> OwsLoader::duration(const YamlNode& node, std::string_
   return std::nullopt;
 }
 
-// A text for the engine, or an expression.
+// A text for the engine, or an expression that gives one or an object.
 std::optional<Template> OwsLoader::duration_template(const YamlNode& node, std::string_view what, NodeId owner) {
   if (node.type == YamlNode::Type::scalar && node.text.find("${") != std::string_view::npos) {
-    return data(node, owner);
+    Template t = data(node, owner);
+    if (t.type != Template::Type::expression) return t;
+    plan_->exprs[t.expr].source = "(" + plan_->exprs[t.expr].source + std::string(k_as_duration);
+    sites_[t.expr].offset -= 1;
+    return t;
   }
   const auto ms = duration(node, what);
   if (!ms) return std::nullopt;

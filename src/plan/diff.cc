@@ -197,7 +197,10 @@ class Describer {
       return out;
     };
     put("to", std::string(k_modes[static_cast<int>(e.mode)]) + " " + filters(e.filters));
-    put("until", e.until != k_none ? source(e.until) : e.forever ? "never" : filters(e.until_events));
+    put("until", e.until != k_none        ? source(e.until)
+                 : e.forever              ? "never"
+                 : e.until_events.empty() ? ""
+                                          : k_modes[static_cast<int>(e.until_mode)] + (" " + filters(e.until_events)));
     put("read", k_reads[static_cast<int>(e.read)]);
     if (e.foreach) put("foreach", e.item + ", " + e.index);
   }
