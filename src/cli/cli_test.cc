@@ -266,7 +266,9 @@ TEST_F(CommandLine, AMessageThatGotThroughExitsWithZeroHoweverTheRunGoesOn) {
   EXPECT_EQ(run_words({"signal", "r1", "paid", "--data", "{\"sum\": 7}", "--key", "k"}, io_, script_).code, 0);
   EXPECT_EQ(script_.did, std::vector<std::string>{"signal paid {\"sum\":7} k"});
   script_.did.clear();
-  EXPECT_EQ(run_words({"emit", "order.paid", "--data", "{\"sum\": 7}", "--attribute", "subject=42"}, io_, script_).code,
+  EXPECT_EQ(run_words({"emit", "order.paid", "--data", "{\"sum\": 7}", "--attribute", "subject=42", "--no-drive"}, io_,
+                      script_)
+                .code,
             0);
   EXPECT_EQ(script_.did, std::vector<std::string>{
                              "publish default {\"type\":\"order.paid\",\"subject\":\"42\",\"data\":{\"sum\":7}}"});

@@ -297,7 +297,7 @@ std::string how_to_answer(const Session& session, const engine::RunView& run, co
     text += fmt::format("  perdure signal {} {} --data JSON{}\n", id, printable(signal), store);
   const bool events = std::any_of(run.waiting_for.begin(), run.waiting_for.end(),
                                   [](const std::string& what) { return what.starts_with("event "); });
-  if (events) text += fmt::format("  perdure emit TYPE --data JSON{0} && perdure resume {1}{0}\n", store, id);
+  if (events) text += fmt::format("  perdure emit TYPE --data JSON{}\n", store);
   else if (run.reviews.empty() && signals.empty()) text += fmt::format("  perdure resume {}{}\n", id, store);
   return text;
 }

@@ -60,9 +60,17 @@ Result<int> signal(Session& session) {
                fmt::format("signal {} sent to {}", printable(name), opened.key.id));
 }
 
-// An event for all runs that listen. Nothing is carried out: each goes on when it is resumed.
-Result<int> emit(Session& session) {
-  Value event = Value::object({{"type", session.args.text_or("TYPE", "")}});
+// TYPE, or a whole CloudEvent as JSON, @FILE or -.
+Result<Value> event_of(Session& session) {
+  const std::string word = session.args.text_or("EVENT", "");
+  Value event = Value::object();
+  if (word == "-" || word.starts_with("@") || word.starts_with("{")) {
+    PERDURE_TRY(read, read_value(session.io, "EVENT", word));
+    if (!read.is_object()) return fail(ErrorCode::invalid, "an event is an object of attributes, with at least a type");
+    event = std::move(read);
+  } else {
+    event.set("type", word);
+  }
   for (const std::string& given : session.args.all("--attribute")) {
     const std::size_t at = given.find('=');
     if (at == 0 || at == std::string::npos)
@@ -74,18 +82,29 @@ Result<int> emit(Session& session) {
     PERDURE_TRY(read, read_value(session.io, "--data", *data));
     event.set("data", std::move(read));
   }
-  PERDURE_TRY(engine, session.open_existing(Drive::nothing));
+  return event;
+}
+
+Result<int> emit(Session& session) {
+  PERDURE_TRY(event, event_of(session));
+  const bool drives = !session.args.on("--no-drive");
+  PERDURE_TRY(engine, session.open_existing(drives ? Drive::everything : Drive::nothing));
   PERDURE_TRY(runs, engine->publish("default", event));
-  if (session.json) {
-    Value ids = Value::array();
-    for (const RunKey& run : runs) ids.push_back(run.id);
-    session.print_json(Value::object({{"type", "EventPublished"}, {"runs", std::move(ids)}}));
-    return k_exit_ok;
+  Value ids = Value::array();
+  for (const RunKey& run : runs) ids.push_back(run.id);
+  if (session.json)
+    session.print(to_json(Value::object({{"type", "EventPublished"}, {"runs", std::move(ids)}})) + "\n");
+  else if (runs.empty()) session.say("no run listens to events");
+  if (!drives) return k_exit_ok;
+  for (const RunKey& run : runs) {
+    PERDURE_TRY(before, engine->describe(run));
+    session.say(fmt::format("offered to {}", run.id));
+    DriveOptions options = drive_options(session);
+    options.message = true;
+    options.from_seq = before.events + 1;
+    PERDURE_TRY(code, drive(session, *engine, run, options));
+    if (code == k_exit_interrupted) return code;
   }
-  if (runs.empty()) session.say("no run listens to events");
-  for (const RunKey& run : runs)
-    session.say(
-        fmt::format("offered to {}; to go on with it: perdure resume {}{}", run.id, run.id, session.store_words()));
   return k_exit_ok;
 }
 
@@ -203,16 +222,20 @@ void add_change_verbs(std::vector<Verb>& verbs) {
       {{"perdure signal order-42 paid --data '{\"sum\": 40}' --key payment-7", "tell a run that it was paid, once"}},
       signal, true));
   verbs.push_back(changing(
-      "emit", "Give an event to every run that listens", {{.name = "TYPE", .help = "the event's type"}},
+      "emit", "Give an event to every run that listens",
+      {{.name = "EVENT",
+        .help = "the event's type, or a whole CloudEvent: JSON, @FILE, or -",
+        .complete = Complete::file}},
       {k_data,
        {.name = "--attribute",
         .value = "NAME=VALUE",
         .help = "another attribute of the CloudEvent: source, id, subject, …",
         .short_name = "-a",
         .repeated = true}},
-      "The same source and id is applied once a run. Runs go on when they are resumed.",
-      {{"perdure emit com.example.order.paid --data '{\"sum\": 40}' -a subject=order-42", "tell all that wait for it"}},
-      emit, false));
+      "The same source and id is applied once a run. " + goes_on,
+      {{"perdure emit com.example.order.paid --data '{\"sum\": 40}' -a subject=order-42", "tell all that wait for it"},
+       {"perdure emit @event.json --no-drive", "a whole CloudEvent; the runs go on when they are resumed"}},
+      emit, true));
   verbs.push_back(
       changing("update", "Change a run's context by one of its updates, and print the answer",
                {k_run, {.name = "NAME", .help = "an update the workflow declares"}},

@@ -195,6 +195,8 @@ class Worker:
             return {'title': scenario.title, 'ok': False, 'more': str(error)}
         except reference.NotThere as error:
             return {'title': scenario.title, 'ok': True, 'more': f'the reference does not know {error}'}
+        except Exception as error:  # pylint: disable=broad-except  # one scenario must not end the others
+            return {'title': scenario.title, 'ok': False, 'more': f'{type(error).__name__}: {error}'}
 
 
 def work(arguments):
