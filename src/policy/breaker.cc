@@ -12,7 +12,6 @@ void enter(Breaker& breaker, BreakerPhase phase, TimeMs now) {
   breaker.window_start = now;
 }
 
-// A clock that was set back must not keep a breaker open for longer than its time.
 DurationMs since(TimeMs then, TimeMs now) { return now > then ? now - then : 0; }
 
 bool too_many(const Breaker& breaker, const BreakerRules& rules) {
@@ -45,8 +44,7 @@ std::string_view to_string(BreakerPhase phase) {
 Admission admit(Breaker& breaker, const BreakerRules& rules, TimeMs now) {
   if (breaker.phase == BreakerPhase::closed) return Admission::call;
   if (breaker.phase == BreakerPhase::open) {
-    if (now < breaker.changed_at) breaker.changed_at = now;
-    if (since(breaker.changed_at, now) < rules.open_for_ms) return Admission::refused;
+    if (remaining_open(breaker, rules, now) > 0) return Admission::refused;
     enter(breaker, BreakerPhase::half_open, now);
   }
   if (breaker.probes_out >= rules.probes) return Admission::refused;
@@ -75,8 +73,10 @@ bool record(Breaker& breaker, const BreakerRules& rules, TimeMs now, Admission a
   return true;
 }
 
-DurationMs remaining_open(const Breaker& breaker, const BreakerRules& rules, TimeMs now) {
+DurationMs remaining_open(Breaker& breaker, const BreakerRules& rules, TimeMs now) {
   if (breaker.phase != BreakerPhase::open) return 0;
+  // A clock that was set back must not keep a breaker open for longer than its time.
+  if (now < breaker.changed_at) breaker.changed_at = now;
   const DurationMs passed = since(breaker.changed_at, now);
   return passed >= rules.open_for_ms ? 0 : rules.open_for_ms - passed;
 }

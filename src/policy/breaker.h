@@ -47,8 +47,8 @@ enum class CallResult : std::uint8_t { success, failure, nothing };
 // Returns whether the phase changed. Results of calls admitted before the present phase change nothing.
 bool record(Breaker& breaker, const BreakerRules& rules, TimeMs now, Admission admitted, CallResult result);
 
-// How long calls will still be refused; 0 when not open.
-DurationMs remaining_open(const Breaker& breaker, const BreakerRules& rules, TimeMs now);
+// How long calls will still be refused; 0 when not open. When the clock was set back its time counts from now.
+DurationMs remaining_open(Breaker& breaker, const BreakerRules& rules, TimeMs now);
 
 // One byte of version, then the fields but probes_out, in order. decode is total.
 Bytes encode(const Breaker& breaker);

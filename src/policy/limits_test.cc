@@ -114,6 +114,16 @@ TEST(RateLimit, TellsHowLongToWait) {
   EXPECT_EQ(take(bucket, 0, 1), 0);
 }
 
+TEST(RateLimit, TellsWhenItIsFullAgain) {
+  TokenBucket bucket;
+  ASSERT_EQ(take(bucket, 2, 1000), 0);
+  ASSERT_EQ(take(bucket, 2, 1000), 0);
+  EXPECT_EQ(full_at(bucket, 2), 2000);
+  TokenBucket slow;
+  ASSERT_EQ(take(slow, 0.001, 1000), 0);
+  EXPECT_EQ(full_at(slow, 0.001), 1'001'000);
+}
+
 TEST(Bulkhead, HoldsItsLimit) {
   Bulkhead bulkhead;
   EXPECT_TRUE(enter(bulkhead, 2));

@@ -21,4 +21,11 @@ DurationMs take(TokenBucket& bucket, double per_second, TimeMs now) {
   return std::max<DurationMs>(1, static_cast<DurationMs>(std::min(wait_ms, k_longest_ms)));
 }
 
+TimeMs full_at(const TokenBucket& bucket, double per_second) {
+  if (!(per_second > 0)) return bucket.filled_at;
+  constexpr double k_longest_ms = 1e15;
+  const double missing = std::max(1.0, per_second) - bucket.tokens;
+  return bucket.filled_at + static_cast<DurationMs>(std::min(std::ceil(missing * 1000.0 / per_second), k_longest_ms));
+}
+
 }  // namespace perdure::policy

@@ -12,5 +12,7 @@ struct TokenBucket {
 // Takes one token and returns 0, or takes none and returns how long to wait before asking again (at least 1 ms).
 // `per_second` <= 0: no limit.
 DurationMs take(TokenBucket& bucket, double per_second, TimeMs now);
+// When it will be full again if nothing more is taken; a bucket that was never asked is as good then.
+TimeMs full_at(const TokenBucket& bucket, double per_second);
 
 }  // namespace perdure::policy

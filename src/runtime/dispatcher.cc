@@ -148,6 +148,7 @@ bool Dispatcher::startable(Lane& lane, const Waiting& head, TimeMs now) {
   if (lane.blocked_until > now && lane.blocked_until - now <= 1000) return false;
   const DurationMs wait = policy::take(lane.bucket, rate, now);
   lane.blocked_until = now + wait;
+  lane.rested_at = policy::full_at(lane.bucket, rate);
   return wait == 0;
 }
 
@@ -175,7 +176,7 @@ bool Dispatcher::next(std::vector<Launch>& launches, std::vector<Attempt>& refus
         return attempt;
       };
       if (guarded) {
-        const policy::Breaker& breaker = breakers_[service];
+        policy::Breaker& breaker = breakers_[service];
         if (policy::remaining_open(breaker, rules, now) > 0 ||
             (breaker.phase == policy::BreakerPhase::half_open && breaker.probes_out >= rules.probes)) {
           refused.push_back(pop());
@@ -368,7 +369,7 @@ TimeMs Dispatcher::tick() {
       }
     }
     std::erase_if(lanes_, [&](const auto& item) {
-      return item.second.size == 0 && item.second.bulkhead.in_flight == 0 && item.second.blocked_until + 60'000 < now;
+      return item.second.size == 0 && item.second.bulkhead.in_flight == 0 && item.second.rested_at <= now;
     });
   }
   for (const Attempt& attempt : late)

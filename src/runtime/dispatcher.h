@@ -86,6 +86,7 @@ class Dispatcher {
     std::uint32_t bulkhead_limit = 0;
     policy::TokenBucket bucket;
     TimeMs blocked_until = 0;  // by its rate limit
+    TimeMs rested_at = 0;      // when its bucket is full again
   };
   struct Admitted {       // what must be given back when the attempt ends
     std::string lane;     // empty: none

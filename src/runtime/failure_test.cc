@@ -185,6 +185,31 @@ TEST(Breakers, OpenForAllRunsSurviveARestartAndClose) {
   EXPECT_EQ(w.status(w.start(k_breaker, "r6")), "completed");
 }
 
+TEST(Breakers, AClockSetBackDoesNotKeepOneOpen) {
+  World w;
+  w.work->script["work.a"] = {"fail http.503 recoverable", "fail http.503 recoverable"};
+  w.start(k_breaker, "r1");
+  w.start(k_breaker, "r2");
+  w.clock->set(w.clock->now_ms() - 3'600'000);
+  EXPECT_EQ(w.view(w.start(k_breaker, "r3")).error->type, "breaker.open");
+  w.pass(60'000);
+  EXPECT_EQ(w.status(w.start(k_breaker, "r4")), "completed");
+}
+
+TEST(Limits, ARateLimitHoldsWhileOthersWait) {
+  World w;
+  const char* const seldom = "name: l\nsteps: [{id: s, call: work.a, with: {}, rate_limit: 1/h}]\n";
+  const char* const often =
+      "name: o\nsteps: [{id: s, call: work.b, with: {}, breaker: {service: b}, rate_limit: 1/m}]\n";
+  w.start(seldom, "r1");
+  for (int i = 0; i < 4; ++i) w.start(often, "o" + std::to_string(i));
+  w.pass(70'000);
+  w.start(seldom, "r2");
+  EXPECT_EQ(w.work->count("work.a"), 1);
+  w.pass(3'600'000);
+  EXPECT_EQ(w.work->count("work.a"), 2);
+}
+
 TEST(Limits, RateLimitSpreadsCalls) {
   World w;
   for (int i = 0; i < 4; ++i)
