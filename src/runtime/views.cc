@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/json.h"
 
 namespace perdure::runtime {
@@ -15,9 +17,16 @@ Value json_or_null(const Bytes& bytes) {
   return value ? std::move(*value) : Value(bytes.view());
 }
 
+// Decided, and not taken yet since the run is paused: nobody is asked any more.
+bool is_decided(const decider::State& state, const decider::Frame& frame) {
+  const auto& votes = frame.wait->votes;
+  const bool rejected = std::any_of(votes.begin(), votes.end(), [](const auto& vote) { return !vote.second; });
+  return rejected || votes.size() >= state.plan->nodes[frame.node].review->quorum;
+}
+
 bool is_open_review(const decider::State& state, const decider::Frame& frame) {
   return frame.live && frame.phase == Phase::waiting && frame.wait && !frame.wait->request.empty() &&
-         state.plan->nodes[frame.node].kind == plan::Kind::review;
+         state.plan->nodes[frame.node].kind == plan::Kind::review && !is_decided(state, frame);
 }
 
 std::string status_of(const decider::StepState& step) {
@@ -69,7 +78,8 @@ std::string waits_for(const decider::State& state, const decider::Frame& frame) 
     case plan::Kind::listen:
       if (node.flow) return fmt::format("event {} (task {}){}", events_of(node), node.name, until);
       return fmt::format("signal {} (step {}){}", frame.wait ? frame.wait->name : "?", node.name, until);
-    case plan::Kind::review: return fmt::format("review of step {}{}", node.name, until);
+    case plan::Kind::review:
+      return is_open_review(state, frame) ? fmt::format("review of step {}{}", node.name, until) : std::string();
     case plan::Kind::subflow:
     case plan::Kind::map:
       return fmt::format("sub-workflow run {} (step {})", frame.wait ? frame.wait->request.view() : "?", node.name);
