@@ -67,6 +67,9 @@ void Turn::activity_returned(FrameId id) {
   if (node(id).compensation != k_none) record_effect(id, false);
   if (f.cancel_wanted && node(id).pivot && f.role != Role::item)
     emit(history::PivotPassed{id});  // it happened all the same
+  if (node(id).flow && node(id).activity->type == "emit")
+    if (const auto event = parse_json(f.returned.view()); event && event->find("type") != nullptr)
+      emit(history::EventEmitted{id, std::string(event->find("type")->as_string()), f.returned});
   if (f.cancel_wanted) settle_cancel(id);
   else complete(id, history::OutputKind::returned);
 }

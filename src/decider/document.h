@@ -23,6 +23,7 @@ struct Surroundings {
   const Value* dot = nullptr;
   const Value* input = nullptr;  // $input, if not the frame's
   const Value* output = nullptr;
+  const Value* raw_output = nullptr;  // $task.output
 };
 
 // An error is the workflow's fault `expression`, with the place in the file.

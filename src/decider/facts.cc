@@ -98,6 +98,7 @@ void Turn::take(std::size_t place, const h::Event& fact) {
     const auto parsed = parse_json(event->event.view());
     if (!parsed || !may_want(*parsed)) return;
     emit(*event);
+    out_.answers.emplace_back(place, Value(true));  // the run has it
     for (FrameId id = 0; id < state_.frames.size(); ++id)
       if (state_.frames[id].live && state_.frames[id].listening) wake(id);
   } else if (const auto* update = std::get_if<h::UpdateReceived>(&fact)) {

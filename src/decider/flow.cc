@@ -32,7 +32,7 @@ FaultPtr Turn::check_schema(FrameId id, const Value& schema, const Value& value,
   const auto errors = plan::validate_schema(schema, value);
   if (errors.empty()) return nullptr;
   auto made = std::make_shared<history::Fault>();
-  made->type = "validation";
+  made->type = "schema";
   made->title = std::string("the ") + stage + " does not fit its schema";
   for (std::size_t i = 0; i < errors.size() && i < 10; ++i)
     made->detail += (i == 0 ? "" : "\n") + to_string(errors[i], stage);
@@ -119,6 +119,9 @@ Bytes Turn::raw_output(FrameId id, history::OutputKind kind, NodeId from, Bytes 
       return f.branch < n.children.size() ? Bytes(branch_json(f, n.children[f.branch])) : Bytes(std::string("null"));
     case plan::Kind::select:
     case plan::Kind::wait: return f.data->input;
+    case plan::Kind::subflow:
+      if (!n.subflow->wait) return f.data->input;
+      break;
     default: break;
   }
   switch (kind) {
@@ -150,9 +153,10 @@ Evaluated<Bytes> Turn::shape_output(FrameId id, Bytes raw) {
                      flow.export_schema.is_null();
   if (plain) return raw;
   Value value = parsed(raw);
+  const Value given = value;
   if (!flow.output_as.is_null()) {
     Surroundings s = around(id);
-    s.dot = s.output = &value;
+    s.dot = s.output = s.raw_output = &given;
     auto made = render_json(state_, flow.output_as, s);
     if (!made) return made;
     raw = std::move(*made);
@@ -163,6 +167,7 @@ Evaluated<Bytes> Turn::shape_output(FrameId id, Bytes raw) {
   if (!flow.export_as.is_null()) {
     Surroundings s = around(id);
     s.dot = s.output = &value;
+    s.raw_output = &given;
     auto context = render_json(state_, flow.export_as, s);
     if (!context) return context;
     if (auto wrong = check_schema(id, flow.export_schema, parsed(*context), "export"))

@@ -74,7 +74,7 @@ Value task_descriptor(const State& state, const Surroundings& around) {
   task.set("reference", node.flow->pointer);
   task.set("definition", at_pointer(state.plan->definition, node.flow->pointer));
   if (frame->data) task.set("input", parsed(frame->data->raw));
-  if (around.output != nullptr) task.set("output", *around.output);
+  task.set("output", around.raw_output != nullptr ? *around.raw_output : Value());
   task.set("startedAt", moment(frame->started_at));
   return task;
 }
@@ -148,14 +148,16 @@ struct Mapped {
   int status;
 };
 // Faults of ours, by the beginning of their type, as the specification calls them.
-constexpr std::array<Mapped, 8> k_mapped{{{"http.401", "authentication", 401},
-                                          {"http.403", "authorization", 403},
-                                          {"http.blocked", "authorization", 403},
-                                          {"http", "communication", 500},
-                                          {"timeout", "timeout", 408},
-                                          {"expression", "expression", 400},
-                                          {"validation", "validation", 400},
-                                          {"activity.unknown", "configuration", 400}}};
+constexpr std::array<Mapped, 10> k_mapped{{{"http.blocked", "authorization", 403},
+                                           {"http", "communication", 500},
+                                           {"timeout", "timeout", 408},
+                                           {"expression", "expression", 400},
+                                           {"schema", "validation", 400},
+                                           {"validation", "configuration", 400},  // of what a driver is given
+                                           {"configuration", "configuration", 400},
+                                           {"subflow.not_found", "configuration", 400},
+                                           {"subflow.unavailable", "configuration", 400},
+                                           {"activity.unknown", "configuration", 400}}};
 
 }  // namespace
 
@@ -196,7 +198,7 @@ Value error_value(const history::Fault& fault) {
         break;
       }
     type = std::string(k_types) + std::string(id);
-    if (status == 0) status = usual;
+    if (status == 0 || id == "runtime") status = usual;
     if (fault.type.starts_with("http.") && status == usual)
       if (const auto code = parse_json(std::string_view(fault.type).substr(5)); code && code->is_integer())
         status = static_cast<int>(code->as_int());

@@ -165,8 +165,8 @@ class Engine {
 
   // `key`: the sender's own, the same key is applied once; may be empty.
   virtual Status signal(const RunKey& run, const std::string& name, const Value& payload, const std::string& key) = 0;
-  // A CloudEvent for every run of the tenant that listens to events; gives those that it was offered to, each of which
-  // has recorded it or does not want it. specversion, id, source and time are filled in; `type` must be there
+  // A CloudEvent for every run of the tenant that listens to events; gives those that have recorded it
+  // because one of their listens may want it. specversion, id, source and time are filled in; `type` must be there
   // (`invalid`). The same source and id is applied once a run.
   virtual Result<std::vector<RunKey>> publish(const std::string& tenant, const Value& event) = 0;
   virtual Result<Value> update(const RunKey& run, const std::string& name, const Value& argument,

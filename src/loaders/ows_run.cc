@@ -136,7 +136,7 @@ void OwsLoader::subflow_body(NodeId id, const YamlNode& node, std::string_view r
   if (const YamlNode* n = m.get("input"); n != nullptr) with = data(*n, id);
   plan::SubflowSpec& made = *at(id).subflow;
   made.name = constant_template(Value(name));
-  made.version = version == "latest" ? "" : version;
+  made.version = version;
   made.with = std::move(with);
   if (returns_at == nullptr || returns == "stdout") return;
   if (returns != "none") {

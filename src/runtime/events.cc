@@ -20,7 +20,7 @@ struct Answers {
   std::vector<RunKey> runs;
   std::function<void(Result<std::vector<RunKey>>)> done;
 
-  void one(const Result<Value>& answer) {
+  void one(const RunKey& run, const Result<Value>& answer) {
     {
       const std::lock_guard lock(mutex);
       // A run that has ended meanwhile, or that is set aside, listens no more.
@@ -28,6 +28,7 @@ struct Answers {
           !answer && (answer.error().code == ErrorCode::not_found || answer.error().code == ErrorCode::conflict ||
                       answer.error().code == ErrorCode::corrupt);
       if (!answer && !gone && !trouble) trouble = answer.error();
+      if (answer && answer->truthy()) runs.push_back(run);
       if (--open > 0) return;
     }
     if (trouble) done(tl::unexpected<Error>(std::move(*trouble)));
@@ -80,15 +81,14 @@ void publish_event(Core& core, const std::string& tenant, const Value& event,
       {
         const std::lock_guard lock(answers->mutex);
         ++answers->open;
-        answers->runs.push_back(run);
       }
       core.shard_of(run).post(FactMessage{run, history::EventReceived{json, id},
-                                          [answers](Result<Value> answer) { answers->one(answer); }});
+                                          [answers, run](Result<Value> answer) { answers->one(run, answer); }});
     }
     if (page->size() < k_page) break;
     after = page->back().first;
   }
-  answers->one(scanned);
+  answers->one({}, scanned);
 }
 
 void EventDriver::start(activity::Task task, activity::OnDone done) {

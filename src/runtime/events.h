@@ -18,8 +18,8 @@ std::string listening_key(const RunKey& run);
 // A CloudEvent with what every one has filled in where it is missing. `invalid` without a type.
 Result<Value> complete_event(Value event, const std::string& id, TimeMs now);
 
-// Offers the event to every listening run of the tenant. `done` is told the runs once each has recorded it, or does not
-// want it; a run that can't be told fails the whole, which may be repeated: source and id are applied once a run.
+// Offers the event to every listening run of the tenant. `done` is told those that have recorded it, once all
+// have or do not want it; a run that can't be told fails the whole, which may be repeated: source and id are applied once a run.
 void publish_event(Core& core, const std::string& tenant, const Value& event,
                    std::function<void(Result<std::vector<RunKey>>)> done);
 

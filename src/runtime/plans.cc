@@ -1,6 +1,7 @@
 #include "runtime/plans.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/json.h"
 
@@ -119,13 +120,36 @@ Result<std::vector<engine::WorkflowInfo>> Plans::workflows(std::string_view name
   }
 }
 
+namespace {
+// By the numbers between dots; a pre-release comes before its release.
+bool lower_version(std::string_view a, std::string_view b) {
+  const auto part = [](std::string_view& text) {
+    const std::size_t end = std::min(text.find('.'), text.size());
+    const std::string_view word = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    std::uint64_t number = 0;
+    std::size_t digits = 0;
+    while (digits < word.size() && digits < 18 && word[digits] >= '0' && word[digits] <= '9')
+      number = number * 10 + static_cast<std::uint64_t>(word[digits++] - '0');
+    return std::tuple(number, digits == word.size(), std::string(word.substr(digits)));
+  };
+  while (!a.empty() || !b.empty()) {
+    const auto x = part(a), y = part(b);
+    if (x != y) return x < y;
+  }
+  return false;
+}
+}  // namespace
+
 Result<PlanPtr> Plans::by_name(const std::string& name, const std::string& version) {
   PERDURE_TRY(known, workflows(name));
-  std::erase_if(known, [&](const auto& info) { return !version.empty() && info.version != version; });
+  const bool highest = version == "latest";
+  std::erase_if(known, [&](const auto& info) { return !highest && !version.empty() && info.version != version; });
   if (known.empty())
     return fail(ErrorCode::not_found, "no workflow '" + name + (version.empty() ? "" : "@" + version) +
                                           "' is registered; register it, or give its file");
-  const auto newest = std::max_element(known.begin(), known.end(), [](const auto& a, const auto& b) {
+  const auto newest = std::max_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+    if (highest) return lower_version(a.version, b.version);
     return std::pair(a.registered_at, a.version) < std::pair(b.registered_at, b.version);
   });
   return by_hash(newest->plan_hash);
