@@ -224,7 +224,7 @@ class Life {
     // What is told after commit() returned is of a commit that was taken.
     store_->commit(std::move(commit), [this, number, &refusal](const Status& status) {
       if (inside_ == number) refusal = status;
-      else if (status) acknowledge(number);
+      if (status) acknowledge(number);
     });
     inside_ = 0;
     return refusal;

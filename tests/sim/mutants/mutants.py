@@ -7,7 +7,7 @@
   run BINARY       judges the simulator: each mutant until it is found or its share of CPU time is over
      [--minutes N] CPU minutes in all, default 10     [--jobs N] at a time     [NAME...] only these
 
-The lists are *.mutants beside this file. An entry:
+The lists are *.mutants beside this file, or those named by --list, which comes first. An entry:
 
   mutant NAME
   why WHAT A PERSON WAS THINKING
@@ -42,9 +42,12 @@ class Mutant:
         self.name, self.place, self.why, self.edits = name, place, '', []
 
 
+lists = sorted(glob.glob(os.path.join(HERE, '*.mutants')))
+
+
 def read_lists():
     mutants = []
-    for path in sorted(glob.glob(os.path.join(HERE, '*.mutants'))):
+    for path in lists:
         with open(path) as file:
             for number, line in enumerate(file, 1):
                 place = f'{os.path.relpath(path)}:{number}'
@@ -192,6 +195,7 @@ def judge(binary, minutes, jobs, names, verbose):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--list', action='append')
     commands = parser.add_subparsers(dest='command', required=True)
     commands.add_parser('files')
     commands.add_parser('check')
@@ -203,6 +207,8 @@ def main():
     run.add_argument('--verbose', action='store_true')
     run.add_argument('names', nargs='*')
     given = parser.parse_args()
+    if given.list:
+        lists[:] = given.list
     if given.command == 'files':
         print('\n'.join(sorted({edit['file'] for m in read_lists() for edit in m.edits})))
     elif given.command == 'check':
