@@ -100,6 +100,15 @@ TEST_F(View, ShowsWhatRunsWhatWaitsAndWhatLiesAhead) {
             "  700 ms  tell.mail  failed attempt 1, attempt 2 in 2.0 s: http.503: busy\n");
 }
 
+TEST_F(View, ALostAttemptOfAPausedRunMovesNothing) {
+  start();
+  schedule(1'000, 1, "reserve", 0);
+  at(2'000, h::PauseRequested{.by = "ann", .reason = ""});
+  EXPECT_TRUE(model_.outlook().moves);
+  at(2'000, h::ActivityLost{.frame = 1, .command = 2, .attempt = 1});
+  EXPECT_FALSE(model_.outlook().moves);
+}
+
 TEST_F(View, LooksAheadToWhatCanMoveTheRun) {
   start();
   EXPECT_FALSE(model_.outlook().moves);

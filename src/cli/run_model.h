@@ -102,6 +102,7 @@ class RunModel {
   struct FrameInfo {
     bool live = false;
     bool iterates = false;  // the head of a foreach, not one of its items
+    bool busy = false;      // an attempt is out, or it waits
     history::NodeId node = history::k_none;
     Lines::iterator line;
     std::size_t mark = SIZE_MAX;
