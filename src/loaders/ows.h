@@ -103,7 +103,7 @@ class OwsLoader : public DialectReader {
   // ---- extensions (ows_extensions.cc)
   std::vector<const YamlNode*> extensions_of(std::string_view kind);
   void check_extensions();
-  void describe_extended(ExprId from, NodeId task, const YamlNode& definition);
+  void describe_extended(ExprId from, NodeId task, std::string_view name, const YamlNode& definition);
   ExprId derived(const YamlNode& node, std::string source, NodeId owner);
   void before_task(NodeId list, const YamlNode& item, const std::string& pointer);
   void after_task(NodeId list, const YamlNode& item, const std::string& pointer);

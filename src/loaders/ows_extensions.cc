@@ -62,14 +62,14 @@ void OwsLoader::check_extensions() {
 }
 
 // In an extension $task is the extended one, with what its definition says besides (P5).
-void OwsLoader::describe_extended(ExprId from, NodeId task, const YamlNode& definition) {
+void OwsLoader::describe_extended(ExprId from, NodeId task, std::string_view name, const YamlNode& definition) {
   const Value written = to_value(tree_, definition);
   std::string about;
   for (ExprId id = from; id < plan_->exprs.size(); ++id) {
     std::string& source = plan_->exprs[id].source;
     if (source.find("$task") == std::string::npos) continue;
     if (about.empty()) {
-      const Value names = Value::object({{"name", at(task).name}, {"reference", flow(task).pointer}});
+      const Value names = Value::object({{"name", name}, {"reference", flow(task).pointer}});
       about = to_json(written) + " as $definition | ($definition + " + to_json(names) +
               " + {definition: $definition, input: $" + std::string(k_input) + ", output: null}) as $task | ";
     }
@@ -138,6 +138,8 @@ void OwsLoader::extended(NodeId id, const Members& m, std::string_view kind, con
     return error(key, "a task that itself says where to go on can't be extended in this build",
                  "name the kinds in `extend`, and not `" + std::string(kind) + "` or `all`");
   route(id, m, list);
+  const std::string name = std::exchange(at(id).name, at(id).name + " (extended)");
+  at(id).made_up = true;
   at(id).kind = Kind::each;
   auto each = std::make_unique<plan::EachSpec>();
   each->item = std::string(k_input);
@@ -159,11 +161,11 @@ void OwsLoader::extended(NodeId id, const Members& m, std::string_view kind, con
     if (before) before_task(whole, item, pointer_of(item));
     else after_task(whole, item, pointer_of(item));
     in_extension_ = false;
-    describe_extended(from, id, node);
+    describe_extended(from, id, name, node);
   };
   for (const YamlNode* item : extensions) read(*item, true);
   variables_ = outer;
-  const NodeId itself = make(key, at(id).name, false, whole, flow(id).pointer);
+  const NodeId itself = make(key, name, false, whole, flow(id).pointer);
   stages(itself, m);
   kind_body(itself, m, kind, node, list);
   at(whole).children.push_back(itself);

@@ -98,7 +98,10 @@ class Binary:
         return self.once(['validate', self.write('checked.yaml', definition), '--json'], self.env)
 
     def show(self):
-        return self.look('show', RUN)[0]
+        found = self.look('show', RUN)
+        if not found:
+            raise BinaryError(f'there is no run; the last command said: {self.last}')
+        return found[0]
 
     def history(self):
         return self.look('history', RUN)
