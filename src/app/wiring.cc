@@ -23,6 +23,7 @@ void add_outside(EngineOptions& options) {
   http_options.addresses.allow_loopback = options.allow_private_addresses;
   http_options.ca_file = std::move(options.http_ca_file);
   http_options.connect_to = std::move(options.http_connect_to);
+  http_options.read_yaml = loaders::yaml_value;
   std::shared_ptr<activity::Driver> http = activity::make_http(std::move(http_options));
   activity::NotifyOptions notify;
   notify.http = [http](activity::Task task, activity::OnDone done) { http->start(std::move(task), std::move(done)); };

@@ -36,5 +36,9 @@ inline constexpr std::size_t k_update_answers_bytes_max = std::size_t{1} << 20; 
 // Activities
 inline constexpr std::size_t k_output_bytes_max = std::size_t{8} << 20;  // of a shell step, each stream
 inline constexpr std::size_t k_http_body_bytes_max = std::size_t{32} << 20;
+inline constexpr std::size_t k_openapi_document_bytes_max = std::size_t{10} << 20;
+inline constexpr std::size_t k_openapi_cache_bytes_max = std::size_t{64} << 20;  // of documents, as values
+inline constexpr std::size_t k_openapi_cache_max = 64;
+inline constexpr std::size_t k_openapi_parameters_max = 500;  // of an operation
 
 }  // namespace perdure

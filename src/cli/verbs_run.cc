@@ -15,7 +15,8 @@ namespace {
 
 bool has_http(const plan::Plan& plan) {
   return std::any_of(plan.nodes.begin(), plan.nodes.end(), [](const plan::Node& node) {
-    return node.activity && (node.activity->type == "http" || node.activity->type == "notify");
+    return node.activity &&
+           (node.activity->type == "http" || node.activity->type == "openapi" || node.activity->type == "notify");
   });
 }
 

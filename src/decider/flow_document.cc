@@ -148,13 +148,14 @@ struct Mapped {
   int status;
 };
 // Faults of ours, by the beginning of their type, as the specification calls them.
-constexpr std::array<Mapped, 10> k_mapped{{{"http.blocked", "authorization", 403},
+constexpr std::array<Mapped, 11> k_mapped{{{"http.blocked", "authorization", 403},
                                            {"http", "communication", 500},
                                            {"timeout", "timeout", 408},
                                            {"expression", "expression", 400},
                                            {"schema", "validation", 400},
                                            {"validation", "configuration", 400},  // of what a driver is given
                                            {"configuration", "configuration", 400},
+                                           {"openapi", "configuration", 400},
                                            {"subflow.not_found", "configuration", 400},
                                            {"subflow.unavailable", "configuration", 400},
                                            {"activity.unknown", "configuration", 400}}};

@@ -14,9 +14,13 @@ KnownActivities make_built_in() {
       {"method", "headers", "query", "body", "auth", "expect", "timeout", "redirects", "max_body", "proxy", "output"},
       false,
       true};
+  known.types["openapi"] = {{"document", "operationId"},
+                            {"parameters", "authentication", "output", "redirects", "expect", "timeout"},
+                            false,
+                            true};
   known.types["shell"] = {{"argv"}, {"stdin", "env", "cwd", "ok_codes", "parse", "return"}, false, true};
   known.types["notify"] = {{"message"}, {"channel", "title", "url", "data"}, false, true};
-  for (const char* name : {"llm", "mcp", "memory", "file", "sql", "worker", "grpc", "openapi", "broker"})
+  for (const char* name : {"llm", "mcp", "memory", "file", "sql", "worker", "grpc", "broker"})
     known.types[name] = later();
   return known;
 }
@@ -48,10 +52,18 @@ std::optional<plan::Template> member(const plan::Template& t, std::string_view n
 }
 
 // How a call proves who it is, where this build can't.
-std::optional<std::string> unknown_authentication(const plan::Template& with) {
-  const auto auth = member(with, "auth");
-  for (const char* scheme : {"digest", "oauth2", "oidc"})
-    if (auth && member(*auth, scheme)) return scheme;
+std::optional<std::string> unknown_authentication(const plan::ActivitySpec& activity) {
+  std::vector<std::optional<plan::Template>> found;
+  if (activity.type == "http") found.push_back(member(activity.with, "auth"));
+  if (activity.type == "openapi") {
+    found.push_back(member(activity.with, "authentication"));
+    const auto document = member(activity.with, "document");
+    const auto endpoint = document ? member(*document, "endpoint") : std::nullopt;
+    found.push_back(endpoint ? member(*endpoint, "authentication") : std::nullopt);
+  }
+  for (const auto& auth : found)
+    for (const char* scheme : {"digest", "oauth2", "oidc"})
+      if (auth && member(*auth, scheme)) return scheme;
   return std::nullopt;
 }
 
@@ -64,7 +76,7 @@ std::optional<std::string> not_available(const plan::Plan& plan, const KnownActi
     const auto found = known.types.find(type);
     const bool emits = type == "emit" && plan.data_flow;
     const bool runs = type == "script" || emits || (found != known.types.end() && found->second.available);
-    const auto scheme = type == "http" ? unknown_authentication(node.activity->with) : std::nullopt;
+    const auto scheme = unknown_authentication(*node.activity);
     if (runs && !scheme) continue;
     if (scheme)
       return "line " + std::to_string(node.place.line) + ": step `" + node.name + "` authenticates by " + *scheme +

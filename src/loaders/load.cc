@@ -43,6 +43,16 @@ Loaded load_native(std::string_view text, std::string_view file_name, const Load
   });
 }
 
+Result<Value> yaml_value(std::string_view text) {
+  std::vector<Diagnostic> wrong;
+  const SourceText source(text, "YAML");
+  const auto tree = read_yaml(source, {}, wrong);
+  if (!wrong.empty())
+    return fail(ErrorCode::invalid, "line " + std::to_string(wrong.front().place.line) + ": " + wrong.front().message);
+  if (!tree) return fail(ErrorCode::invalid, "it is no YAML");
+  return to_value(*tree, tree->root());
+}
+
 Loaded load(std::string_view text, std::string_view file_name, const LoadLimits& limits, const KnownActivities& known) {
   return load_by(text, file_name, limits, [&](const SourceText& source, const YamlTree& tree, auto& out) {
     return is_standard(tree) ? OwsLoader(source, tree, limits, known, out).load()

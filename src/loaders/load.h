@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "base/result.h"
+#include "base/value.h"
 #include "loaders/diagnostic.h"
 #include "plan/plan.h"
 
@@ -50,6 +52,9 @@ Loaded load(std::string_view text, std::string_view file_name, const LoadLimits&
             const KnownActivities& known = KnownActivities::built_in());
 Loaded load_native(std::string_view text, std::string_view file_name, const LoadLimits& limits = {},
                    const KnownActivities& known = KnownActivities::built_in());
+
+// A YAML text as a value, where it is no workflow (an OpenAPI document). Errors: invalid, the first that is wrong.
+Result<Value> yaml_value(std::string_view text);
 
 // The task graph that a `map` step made at run time: an array of steps in the native dialect, as a plan of its own
 // whose root is a DAG named `name`. Errors name the place in the array ("tasks[3].with"), not in a file.

@@ -220,6 +220,25 @@ TEST(Available, NamesTheFirstStepThatCannotRun) {
   EXPECT_EQ(not_available(*fine), std::nullopt);
 }
 
+TEST(Load, OpenApiCallsThatProveThemselvesInWaysThisBuildLacks) {
+  const auto missing = [](const string& document, const string& more) {
+    const auto plan = loaded("name: x\nsteps:\n  - {id: a, call: openapi, with: {document: {endpoint: " + document +
+                             "}, operationId: o" + more + "}}\n");
+    return not_available(*plan);
+  };
+  EXPECT_EQ(missing("'https://a.example'", ", authentication: {bearer: t}"), std::nullopt);
+  EXPECT_EQ(missing("{uri: 'https://a.example', authentication: {oidc: {a: \"${ .input }\"}}}", ""),
+            "line 3: step `a` authenticates by oidc, which is not available in this build");
+}
+
+TEST(Load, AYamlTextAsAValue) {
+  EXPECT_EQ(to_json(*yaml_value("openapi: 3.0.0\npaths:\n  /a: {get: {responses: {200: {x: on}}}}\n")),
+            R"({"openapi":"3.0.0","paths":{"/a":{"get":{"responses":{"200":{"x":"on"}}}}}})");
+  EXPECT_EQ(yaml_value("a: [").error().message.substr(0, 5), "line ");
+  EXPECT_FALSE(yaml_value(""));
+  EXPECT_FALSE(yaml_value("a: 1\na: 2\n"));
+}
+
 TEST(Diagnostics, AsJson) {
   const Loaded l = load_native("name: x\nsteps:\n  - {id: a, cal: http}\n", "f.yaml");
   ASSERT_EQ(l.diagnostics.size(), 1U);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "activity/http/openapi.h"
 #include "activity/http/transfer.h"
 #include "activity/task_queue.h"
 #include "base/check.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr int k_poll_max_ms = 60'000;
 constexpr std::size_t k_idle_handles_max = 64;
+constexpr std::string_view k_openapi = "openapi";
 
 struct ReleaseMulti {
   void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
@@ -38,7 +40,7 @@ class Http final : public Driver {
   Http(const Http&) = delete;
   Http& operator=(const Http&) = delete;
 
-  std::vector<std::string> types() const override { return {"http"}; }
+  std::vector<std::string> types() const override { return {"http", std::string(k_openapi)}; }
   void start(Task task, OnDone done) override;
   void cancel(const RunKey& run, CommandId command) override {
     if (queue_.cancel(run, command)) wake();
@@ -49,6 +51,9 @@ class Http final : public Driver {
   void loop();
   void fill();
   void begin(Task task, OnDone done);
+  void begin_operation(Task task, OnDone done, OpenApiCall call);
+  // `since_ms`: when the task's time began.
+  void send(Task task, OnDone done, std::variant<HttpRequest, Outcome> request, std::int64_t since_ms);
   void harvest();
   void expire();
   void end(Transfer& transfer, Outcome outcome);
@@ -71,6 +76,7 @@ class Http final : public Driver {
   // Of the thread alone:
   std::vector<std::unique_ptr<Transfer>> transfers_;
   std::vector<Easy> idle_;
+  DocumentCache documents_;
 };
 
 void Http::start(Task task, OnDone done) {
@@ -138,13 +144,46 @@ Easy Http::easy() {
 }
 
 void Http::begin(Task task, OnDone done) {
-  auto request = read_request(task, options_.user_agent);
+  if (task.type != k_openapi) {
+    auto request = read_request(task, options_.user_agent);
+    return send(std::move(task), std::move(done), std::move(request), steady_ms());
+  }
+  auto call = read_openapi_call(task);
+  if (auto* wrong = std::get_if<Outcome>(&call)) return done(std::move(*wrong));
+  begin_operation(std::move(task), std::move(done), std::move(std::get<OpenApiCall>(call)));
+}
+
+// The document, unless it is known, then the operation's request: two transfers of one task.
+void Http::begin_operation(Task task, OnDone done, OpenApiCall call) {
+  const std::int64_t since_ms = steady_ms();
+  auto fetch = document_request(task, call, options_.user_agent);
+  if (auto* wrong = std::get_if<Outcome>(&fetch)) return done(std::move(*wrong));
+  const Url source = std::get<HttpRequest>(fetch).url;
+  std::string key = DocumentCache::key_of(std::get<HttpRequest>(fetch));
+  if (const Value* document = documents_.find(key)) {
+    auto request = operation_request(task, *document, source, call, options_.user_agent);
+    // What a known document does not have may have been added to it since.
+    if (std::holds_alternative<HttpRequest>(request))
+      return send(std::move(task), std::move(done), std::move(request), since_ms);
+  }
+  OnDone then = [this, task, done = std::move(done), call = std::move(call), source, key,
+                 since_ms](const Outcome& fetched) {
+    if (!fetched.ok) return done(fetched);
+    auto document = read_document(fetched.result.view(), options_.read_yaml);
+    if (!document) return done(bad_document(source, document.error().message));
+    documents_.keep(key, *document);
+    send(task, done, operation_request(task, *document, source, call, options_.user_agent), since_ms);
+  };
+  send(std::move(task), std::move(then), std::move(fetch), since_ms);
+}
+
+void Http::send(Task task, OnDone done, std::variant<HttpRequest, Outcome> request, std::int64_t since_ms) {
   if (auto* wrong = std::get_if<Outcome>(&request)) return done(std::move(*wrong));
   Easy handle = easy();
   CHECK(handle != nullptr);
   auto transfer = std::make_unique<Transfer>(std::move(task), std::move(done),
                                              std::move(std::get<HttpRequest>(request)), options_, std::move(handle));
-  transfer->begin_at(steady_ms());
+  transfer->begin_at(steady_ms(), since_ms);
   if (auto refused = transfer->prepare()) return transfer->answer(std::move(*refused));
   CHECK(curl_multi_add_handle(multi_.get(), transfer->easy()) == CURLM_OK);
   transfers_.push_back(std::move(transfer));

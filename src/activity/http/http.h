@@ -1,17 +1,22 @@
 #pragma once
-// The activity `http`: one request to an HTTP service, with redirects (docs/activities.md).
+// The activity `http`: one request to an HTTP service, with redirects; and `openapi`: the same for an operation that an
+// OpenAPI document describes (docs/activities.md).
 //
 // All transfers run on one thread. TLS is always verified. Connections are opened only to addresses that the policy
 // allows, checked after name resolution, for redirects as well. A proxy of the operator is trusted to reach what it
 // may; through any proxy, only targets written as addresses can be checked here.
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "activity/activity.h"
 #include "base/limits.h"
+#include "base/result.h"
 #include "base/time.h"
+#include "base/value.h"
 #include "net/address.h"
 
 namespace perdure::activity {
@@ -30,7 +35,8 @@ struct HttpOptions {
   // "HOST:PORT:ADDRESS:PORT": what is for the first goes to the second, without a look-up; the guard judges the address.
   std::vector<std::string> connect_to = {};
   std::string proxy = {};  // of the operator; empty: none (environment variables are not read)
-  Clock* clock = nullptr;  // for dates in Retry-After; nullptr: the system's
+  std::function<Result<Value>(std::string_view)> read_yaml = {};  // for OpenAPI documents; empty: JSON alone
+  Clock* clock = nullptr;                                         // for dates in Retry-After; nullptr: the system's
 };
 
 std::unique_ptr<Driver> make_http(HttpOptions options = {});

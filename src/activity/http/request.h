@@ -28,6 +28,7 @@ enum class HttpOutput {
   content,   // the body as a value
   raw,       // the body's bytes as base64
   response,  // {request, statusCode, headers, content}
+  bytes,     // the body as it is, no JSON: for the driver itself
 };
 
 struct HttpRequest {

@@ -105,6 +105,7 @@ const std::string* HttpResponse::header(std::string_view lower_name) const {
 
 Outcome success_of(const HttpRequest& request, HttpResponse response) {
   const auto done = [](const Value& value) { return Outcome::success(Bytes(to_json(value))); };
+  if (request.output == HttpOutput::bytes) return Outcome::success(Bytes(std::move(response.body)));
   if (request.output == HttpOutput::raw) return done(Value(base64(response.body)));
   if (request.output == HttpOutput::content) return done(content_value(response));
   Value headers = headers_value(response);

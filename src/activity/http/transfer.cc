@@ -368,8 +368,9 @@ std::optional<Outcome> Transfer::follow(const std::string& location) {
 
 // ---- time ----
 
-void Transfer::begin_at(std::int64_t now_ms) {
-  started_ms_ = last_bytes_ms_ = now_ms;
+void Transfer::begin_at(std::int64_t now_ms, std::int64_t since_ms) {
+  started_ms_ = since_ms;
+  last_bytes_ms_ = now_ms;
   limit_ms_ = task_.start_to_close_ms > 0 ? task_.start_to_close_ms : options_.timeout_ms;
   if (request_.timeout_ms > 0) limit_ms_ = std::min(limit_ms_, request_.timeout_ms);
   deadline_ms_ = started_ms_ + limit_ms_ + 1;  // the start was rounded down

@@ -37,9 +37,9 @@ class Transfer {
   std::optional<Outcome> hop_ended(CURLcode code, TimeMs now_ms);
 
   // Time, in ms of the steady clock.
-  void begin_at(std::int64_t now_ms);
-  std::int64_t next_moment() const;                     // when expired() should be asked next
-  std::optional<Outcome> expired(std::int64_t now_ms);  // the time limit's outcome, when it is reached
+  void begin_at(std::int64_t now_ms, std::int64_t since_ms);  // since: when the task's time began
+  std::int64_t next_moment() const;                           // when expired() should be asked next
+  std::optional<Outcome> expired(std::int64_t now_ms);        // the time limit's outcome, when it is reached
   Outcome cancelled() const;
   Outcome dropped() const;  // at shutdown
 
