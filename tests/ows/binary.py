@@ -70,9 +70,10 @@ class Binary:
 
     def look(self, *words):
         outcome = self.once([*words, '--json'], self.env)
-        if outcome.code not in (0, 1, WAITING):
-            raise BinaryError(str(outcome))
-        return [json.loads(line) for line in outcome.out.splitlines() if line.strip()]
+        lines = [json.loads(line) for line in outcome.out.splitlines() if line.strip()]
+        if not lines:
+            raise BinaryError(f'{outcome}\nafter {self.last}')
+        return lines
 
     def register(self, text, number):
         outcome = self.change('register', self.write(f'registered-{number}.yaml', text))

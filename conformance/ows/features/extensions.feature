@@ -150,11 +150,13 @@ Feature: Extensions
             - one: { set: { a: 1 } }
           catch:
             do:
-              - pause: { wait: { milliseconds: 1 } }
+              - tell: { set: { status: '${ $error.status }', at: '${ $error.instance }' } }
     """
     When the workflow is executed
-    Then the workflow should complete
-    And one should not run
+    Then the workflow should complete with output:
+    """yaml
+    { status: 403, at: /use/extensions/0/guard/before/0/refuse }
+    """
 
   # docs/ows.md F2
   Scenario: A task that is skipped is not extended
