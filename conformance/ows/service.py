@@ -4,7 +4,8 @@ much of the public ones as the official kit and examples need.
 
 usage: service.py [--http PORT] [--https PORT --cert FILE --key FILE]   (default: http on 8080)
 
-Answers are the same for the same Idempotency-Key, so that a runtime that repeats a call after a crash is told the same.
+Answers other than 401 are the same for the same Idempotency-Key, so that a runtime that repeats a call after a crash is
+told the same.
 GET /__requests gives the log of requests, DELETE /__requests clears log and counters.
 """
 import argparse
@@ -129,7 +130,7 @@ class Services:
         if known:
             return known
         found = self.route(request)
-        if key:
+        if key and found.status != 401:  # a challenge: nothing was done, and the answer to it has the same key
             with self.lock:
                 self.answers[(key, request.method, request.path)] = found
         return found

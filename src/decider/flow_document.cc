@@ -148,7 +148,7 @@ struct Mapped {
   int status;
 };
 // Faults of ours, by the beginning of their type, as the specification calls them.
-constexpr std::array<Mapped, 11> k_mapped{{{"http.blocked", "authorization", 403},
+constexpr std::array<Mapped, 12> k_mapped{{{"http.blocked", "authorization", 403},
                                            {"http", "communication", 500},
                                            {"timeout", "timeout", 408},
                                            {"expression", "expression", 400},
@@ -156,6 +156,7 @@ constexpr std::array<Mapped, 11> k_mapped{{{"http.blocked", "authorization", 403
                                            {"validation", "configuration", 400},  // of what a driver is given
                                            {"configuration", "configuration", 400},
                                            {"openapi", "configuration", 400},
+                                           {"auth.token", "authentication", 401},
                                            {"subflow.not_found", "configuration", 400},
                                            {"subflow.unavailable", "configuration", 400},
                                            {"activity.unknown", "configuration", 400}}};

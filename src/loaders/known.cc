@@ -62,8 +62,13 @@ std::optional<std::string> unknown_authentication(const plan::ActivitySpec& acti
     found.push_back(endpoint ? member(*endpoint, "authentication") : std::nullopt);
   }
   for (const auto& auth : found)
-    for (const char* scheme : {"digest", "oauth2", "oidc"})
-      if (auth && member(*auth, scheme)) return scheme;
+    for (const std::string scheme : {"oauth2", "oidc"}) {
+      const auto policy = auth ? member(*auth, scheme) : std::nullopt;
+      const auto grant = policy ? member(*policy, "grant") : std::nullopt;
+      if (!grant || !grant->constant.is_string()) continue;
+      const std::string name(grant->constant.as_string());
+      if (name == "authorization_code" || name == "refresh_token") return scheme + " with the grant " + name;
+    }
   return std::nullopt;
 }
 

@@ -226,9 +226,12 @@ TEST(Load, OpenApiCallsThatProveThemselvesInWaysThisBuildLacks) {
                              "}, operationId: o" + more + "}}\n");
     return not_available(*plan);
   };
-  EXPECT_EQ(missing("'https://a.example'", ", authentication: {bearer: t}"), std::nullopt);
-  EXPECT_EQ(missing("{uri: 'https://a.example', authentication: {oidc: {a: \"${ .input }\"}}}", ""),
-            "line 3: step `a` authenticates by oidc, which is not available in this build");
+  EXPECT_EQ(missing("'https://a.example'", ", authentication: {oauth2: {grant: password}}"), std::nullopt);
+  EXPECT_EQ(
+      missing(
+          "{uri: 'https://a.example', authentication: {oidc: {grant: authorization_code, authority: \"${ .input }\"}}}",
+          ""),
+      "line 3: step `a` authenticates by oidc with the grant authorization_code, which is not available in this build");
 }
 
 TEST(Load, AYamlTextAsAValue) {

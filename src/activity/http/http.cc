@@ -15,6 +15,7 @@
 #include "activity/http/transfer.h"
 #include "activity/task_queue.h"
 #include "base/check.h"
+#include "base/json.h"
 
 namespace perdure::activity {
 namespace {
@@ -59,6 +60,7 @@ class Http final : public Driver {
   void end(Transfer& transfer, Outcome outcome);
   void wait();
   void wake() { curl_multi_wakeup(multi_.get()); }
+  void fetch_token(Task task, OnDone done, HttpRequest request, std::int64_t since_ms);
   Easy easy();
   TimeMs wall_ms() const {
     if (options_.clock != nullptr) return options_.clock->now_ms();
@@ -177,8 +179,36 @@ void Http::begin_operation(Task task, OnDone done, OpenApiCall call) {
   send(std::move(task), std::move(then), std::move(fetch), since_ms);
 }
 
+// A transfer for the token, and one before it for where to get it when that is not told; then the request.
+void Http::fetch_token(Task task, OnDone done, HttpRequest request, std::int64_t since_ms) {
+  Task asking = task;
+  asking.args = Bytes(to_json(grant_arguments(*request.grant, request.proxy)));
+  asking.idempotency_key.clear();  // it is the request's
+  auto fetch = read_request(asking, options_.user_agent);
+  if (const auto* wrong = std::get_if<Outcome>(&fetch)) return done(no_token(*request.grant, *wrong));
+  std::get<HttpRequest>(fetch).output = HttpOutput::bytes;
+  OnDone then = [this, task, done = std::move(done), request = std::move(request), since_ms](const Outcome& fetched) {
+    HttpRequest next = request;
+    TokenGrant& grant = *next.grant;
+    if (!fetched.ok) return done(no_token(grant, fetched));
+    const bool discovered = grant.endpoint.empty();
+    auto got = discovered ? endpoint_of(fetched.result.view()) : token_of(fetched.result.view());
+    if (!got) return done(no_token(grant, got.error().message));
+    if (discovered) {
+      grant.endpoint = *got;
+    } else {
+      next.headers.push_back({"Authorization", "Bearer " + *got, true});
+      next.grant.reset();
+    }
+    send(task, done, std::move(next), since_ms);
+  };
+  send(std::move(task), std::move(then), std::move(fetch), since_ms);
+}
+
 void Http::send(Task task, OnDone done, std::variant<HttpRequest, Outcome> request, std::int64_t since_ms) {
   if (auto* wrong = std::get_if<Outcome>(&request)) return done(std::move(*wrong));
+  if (auto& asked = std::get<HttpRequest>(request); asked.grant)
+    return fetch_token(std::move(task), std::move(done), std::move(asked), since_ms);
   Easy handle = easy();
   CHECK(handle != nullptr);
   auto transfer = std::make_unique<Transfer>(std::move(task), std::move(done),

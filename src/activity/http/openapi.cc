@@ -438,6 +438,10 @@ std::string DocumentCache::key_of(const HttpRequest& request) {
   std::string key = request.url.text();
   for (const HttpHeader& header : request.headers)
     if (header.secret) key += "\n" + header.name + ": " + header.value;
+  if (request.digest) key += "\n" + to_json(Value::array({request.digest->username, request.digest->password}));
+  if (request.grant)
+    key += "\n" + to_json(Value::array({request.grant->endpoint, request.grant->discovery, request.grant->fields,
+                                        request.grant->client_login}));
   return key;
 }
 

@@ -74,9 +74,16 @@ void add_secret(Args& args, HttpRequest& request, const std::string& name, const
 
 void read_auth(Args& args, HttpRequest& request) {
   const Value* auth = args.object("auth");
-  if (auth != nullptr && auth->size() != 1) { args.wrong("auth", "must have exactly one of: bearer, basic, header"); }
+  if (auth != nullptr && auth->size() != 1) {
+    args.wrong("auth", "must have exactly one of: bearer, basic, digest, oauth2, oidc, header");
+  }
   std::vector<std::pair<std::string, std::string>> found;
-  args.nested("auth", [&found](Args& inner) {
+  args.nested("auth", [&](Args& inner) {
+    for (const char* scheme : {"oauth2", "oidc"})
+      inner.nested(scheme, [&](Args& grant) { request.grant = read_grant(grant, scheme == std::string_view("oidc")); });
+    inner.nested("digest", [&request](Args& digest) {
+      request.digest = Digest{digest.required_text("username"), digest.text("password").value_or("")};
+    });
     if (const auto token = inner.text("bearer")) found.emplace_back("Authorization", "Bearer " + *token);
     inner.nested("basic", [&found](Args& basic) {
       const std::string user = basic.required_text("username");
@@ -91,7 +98,10 @@ void read_auth(Args& args, HttpRequest& request) {
   if (!request.url.user().empty() || !request.url.password().empty()) {
     found.emplace_back("Authorization", "Basic " + base64(request.url.user() + ":" + request.url.password()));
   }
-  if (found.size() > 1) args.wrong("auth", "is given twice: in the URL and in 'auth'");
+  const bool later = request.grant || request.digest;
+  if (later && has_header(request, "authorization"))
+    args.wrong("auth", "sets the header Authorization, which 'headers' has too");
+  if (found.size() + (later ? 1 : 0) > 1) args.wrong("auth", "is given twice: in the URL and in 'auth'");
   for (const auto& [name, value] : found) {
     if (!name.empty()) add_secret(args, request, name, value);
   }
@@ -244,6 +254,7 @@ std::vector<std::string> HttpRequest::secrets() const {
     if (space != std::string::npos) add(std::string_view(header.value).substr(space + 1));
   }
   add(url.password());
+  if (digest) add(digest->password);
   const std::size_t at = proxy.find('@');
   const std::size_t scheme = proxy.find("://");
   if (at != std::string::npos && scheme != std::string::npos && scheme < at)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "activity/activity.h"
+#include "activity/http/token.h"
 #include "activity/http/url.h"
 
 namespace perdure::activity {
@@ -15,6 +16,12 @@ struct HttpHeader {
   std::string name;
   std::string value;
   bool secret = false;  // not for another origin, nor for messages
+};
+
+// Answers to a challenge of the server (RFC 7616).
+struct Digest {
+  std::string username;
+  std::string password;
 };
 
 struct StatusRange {
@@ -45,6 +52,9 @@ struct HttpRequest {
   std::string proxy;          // empty: the driver's
 
   bool expects(int status) const;
+  std::optional<TokenGrant> grant;  // a token is to be fetched first
+  std::optional<Digest> digest;
+
   // Texts that no message may show.
   std::vector<std::string> secrets() const;
 };

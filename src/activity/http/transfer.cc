@@ -126,6 +126,11 @@ std::optional<Outcome> Transfer::prepare() {
   set_up_limits();
   set_up_proxy();
   set_up_body();
+  if (request_.digest) {
+    set(easy, CURLOPT_HTTPAUTH, CURLAUTH_DIGEST);
+    set(easy, CURLOPT_USERNAME, request_.digest->username.c_str());
+    set(easy, CURLOPT_PASSWORD, request_.digest->password.c_str());
+  }
   return std::nullopt;
 }
 
@@ -137,7 +142,7 @@ void Transfer::set_up_limits() {
   if (is_idempotent(request_.method)) return;
   set(easy, CURLOPT_MAXAGE_CONN, k_rest_of_unrepeatable_s);
   // With a body that was sent libcurl does not repeat it by itself, for lack of a way to rewind; without one it would.
-  if (!request_.body || request_.body->empty()) set(easy, CURLOPT_FRESH_CONNECT, 1L);
+  if (!request_.body || request_.body->empty() || request_.digest) set(easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
 void Transfer::set_up_proxy() {
@@ -158,7 +163,7 @@ void Transfer::set_up_body() {
     set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body ? request_.body->size() : 0));
     set(easy, CURLOPT_READFUNCTION, &Transfer::on_send);
     set(easy, CURLOPT_READDATA, static_cast<void*>(this));
-    if (is_idempotent(request_.method)) {
+    if (is_idempotent(request_.method) || request_.digest) {  // a challenge says that nothing was done
       set(easy, CURLOPT_SEEKFUNCTION, &Transfer::on_rewind);
       set(easy, CURLOPT_SEEKDATA, static_cast<void*>(this));
     }
@@ -360,6 +365,7 @@ std::optional<Outcome> Transfer::follow(const std::string& location) {
     request_.method = method;
   }
   if (next->origin() != request_.url.origin()) {
+    request_.digest.reset();
     std::erase_if(request_.headers, [](const HttpHeader& h) { return h.secret || lower(h.name) == "host"; });
   }
   request_.url = std::move(*next);
