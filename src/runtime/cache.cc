@@ -44,7 +44,7 @@ Result<Run*> Shard::load(const RunKey& key) {
   if (!state) {
     Error error = std::move(state).error();
     error.message = "run '" + key.id + "' can't be read: " + error.message;
-    quarantine(key, &*loaded, error);
+    if (!is_passing(error)) quarantine(key, &*loaded, error);
     return tl::unexpected<Error>(std::move(error));
   }
   auto owned = std::make_unique<Run>();

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "runtime/load.h"
 #include "runtime/shard.h"
 
 namespace perdure::runtime {
@@ -43,6 +44,8 @@ void Shard::start_child(const Run& parent, const decider::StartChild& command) {
                   "the sub-workflow's id would have more than " + std::to_string(k_id_bytes_max) + " bytes");
   auto plan = command.plan_hash.empty() ? core_.plans.by_name(command.workflow, command.version)
                                         : core_.plans.by_hash(command.plan_hash);
+  if (!plan && is_passing(plan.error()))
+    return defer(CallMessage{[this, key = parent.key, command] { start_child_again(key, command); }});
   if (!plan) return refuse("subflow.not_found", plan.error().message);
   if (!(*plan)->unavailable.empty()) return refuse("subflow.unavailable", (*plan)->unavailable);
   auto input = decider::check_input(*(*plan)->plan, command.input);
@@ -63,13 +66,23 @@ void Shard::start_child(const Run& parent, const decider::StartChild& command) {
   home.post(CallMessage{[&home, plan = *plan, info, wait = command.wait] { home.begin_child(plan, info, wait); }});
 }
 
+void Shard::start_child_again(const RunKey& parent, const decider::StartChild& command) {
+  const auto run = find(parent);
+  if (run) start_child(**run, command);
+  else if (is_passing(run.error())) defer(CallMessage{[this, parent, command] { start_child_again(parent, command); }});
+}
+
 // On the child's shard.
 void Shard::begin_child(const PlanPtr& plan, const std::shared_ptr<const history::StartInfo>& info, bool wait) {
   if (auto existing = find(info->run)) {
-    return when_durable(**existing, [this, info, wait](const Status& status) {
+    return when_durable(**existing, [this, plan, info, wait](const Status& status) {
       if (!status) return;  // the parent asks again after the store's recovery
-      if (auto child = find(info->run)) child_found(**child, *info, wait);
+      const auto child = find(info->run);
+      if (child) child_found(**child, *info, wait);
+      else if (is_passing(child.error())) begin_child_again(plan, info, wait);
     });
+  } else if (is_passing(existing.error())) {
+    return begin_child_again(plan, info, wait);
   } else if (existing.error().code != ErrorCode::not_found) {
     return child_ended({info->run.tenant, info->parent},
                        failed(info->parent_frame, info->parent_command, "subflow.failed", existing.error().message));
@@ -84,6 +97,10 @@ void Shard::begin_child(const PlanPtr& plan, const std::shared_ptr<const history
   receive(message);
 }
 
+void Shard::begin_child_again(const PlanPtr& plan, const std::shared_ptr<const history::StartInfo>& info, bool wait) {
+  defer(CallMessage{[this, plan, info, wait] { begin_child(plan, info, wait); }});
+}
+
 void Shard::child_found(const Run& child, const history::StartInfo& wanted, bool wait) {
   const history::StartInfo& info = *child.state.info;
   const RunKey parent{wanted.run.tenant, wanted.parent};
@@ -96,14 +113,17 @@ void Shard::child_found(const Run& child, const history::StartInfo& wanted, bool
     child_ended(parent, {wanted.parent_frame, wanted.parent_command, state.status, state.output, state.fault});
 }
 
-void Shard::cancel_child(const Run& parent, const decider::CancelChild& command) {
-  const RunKey child{parent.key.tenant, command.child};
-  Reply reply = [this, parent = parent.key, frame = command.frame, number = command.command](Result<Value> result) {
-    if (result || result.error().code != ErrorCode::not_found) return;
-    child_ended(parent, {frame, number, history::RunStatus::cancelled, {}, {}});
+void Shard::cancel_child(const RunKey& parent, const decider::CancelChild& command) {
+  const RunKey child{parent.tenant, command.child};
+  Shard& home = core_.shard_of(child);
+  Reply reply = [this, &home, parent, command](Result<Value> result) {
+    if (result) return;
+    if (is_passing(result.error())) home.defer(CallMessage{[this, parent, command] { cancel_child(parent, command); }});
+    if (result.error().code != ErrorCode::not_found) return;
+    child_ended(parent, {command.frame, command.command, history::RunStatus::cancelled, {}, {}});
   };
-  core_.shard_of(child).post(FactMessage{
-      child, history::CancelRequested{"run " + parent.key.id, "the parent run cancelled it"}, std::move(reply)});
+  home.post(FactMessage{child, history::CancelRequested{"run " + parent.id, "the parent run cancelled it"},
+                        std::move(reply)});
 }
 
 void Shard::undo_child(const Run& parent, const decider::UndoChild& command) {
@@ -117,6 +137,8 @@ void Shard::begin_undo(const RunKey& parent, const decider::UndoChild& command, 
   auto found = find(child);
   if (!found && found.error().code == ErrorCode::not_found && command.unknown_outcome)
     return child_ended(parent, {command.frame, command.command, history::RunStatus::completed, {}, {}});
+  if (!found && is_passing(found.error()))
+    return defer(CallMessage{[this, parent, command, child] { begin_undo(parent, command, child); }});
   if (!found) return child_ended(parent, failed(command.frame, command.command, "subflow.gone", found.error().message));
   Run& run = **found;
   undo_waiters_[child].emplace_back(parent, command);
@@ -125,10 +147,15 @@ void Shard::begin_undo(const RunKey& parent, const decider::UndoChild& command, 
     add_input(run, history::CompensateRequested{"run " + parent.id, "the parent run is undone"}, {});
   } else if (history::is_closed(status)) {
     when_durable(run, [this, child](const Status& durable) {
-      if (!durable) return;
-      if (auto again = find(child)) tell_undone(**again);
+      if (durable) tell_undone(child);
     });
   }
+}
+
+void Shard::tell_undone(const RunKey& child) {
+  const auto run = find(child);
+  if (run) tell_undone(**run);
+  else if (is_passing(run.error())) defer(CallMessage{[this, child] { tell_undone(child); }});
 }
 
 void Shard::tell_undone(const Run& child) {

@@ -74,6 +74,40 @@ TEST(Failure, ClientsAreRefusedWhileTheStoreIsBroken) {
   w.check(run);
 }
 
+// A run that is not in memory, and cannot be read when its activity answers or its timer is due.
+TEST(Failure, WhatComesWhileARunCannotBeReadIsNotLost) {
+  World w;
+  w.options.cache_bytes = 1;
+  w.kill();
+  const RunKey busy = w.start("name: b\nsteps: [{id: a, call: work.slow, with: {n: 1}}]\n", "busy");
+  const RunKey waits = w.start("name: w\nsteps: [{id: a, wait: 5s}]\n", "waits");
+  w.settle();
+  w.store->fail_loads = {{busy, ErrorCode::io}, {waits, ErrorCode::io}};
+  ASSERT_EQ(w.work->held.size(), 1U);
+  w.work->release();
+  for (int i = 0; i < 10; ++i) w.pass(1'000);
+  w.store->fail_loads.clear();
+  for (int i = 0; i < 3; ++i) w.pass(1'000);
+  EXPECT_EQ(w.status(busy), "completed");
+  EXPECT_EQ(w.status(waits), "completed");
+}
+
+TEST(Failure, AParentAndItsChildrenFindEachOtherOnceTheyCanBeRead) {
+  World w;
+  w.options.cache_bytes = 1;
+  w.kill();
+  ASSERT_TRUE(
+      w.engine->register_workflow(testing::plan_of("name: c\nsteps: [{id: a, call: work.slow, with: {n: 1}}]\n")));
+  const RunKey parent = w.start("name: p\nsteps: [{id: s, subflow: c}]\n");
+  w.settle();
+  w.store->fail_loads[parent] = ErrorCode::io;
+  w.work->release();
+  for (int i = 0; i < 5; ++i) w.pass(1'000);
+  w.store->fail_loads.clear();
+  for (int i = 0; i < 3; ++i) w.pass(1'000);
+  EXPECT_EQ(w.status(parent), "completed");
+}
+
 // A shard may sleep through a whole recovery and the failure after it.
 TEST(Failure, CommitsMayFailAgainRightAfterARecoveryInAnyOrderOfTurns) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {

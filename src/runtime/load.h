@@ -12,6 +12,9 @@ struct LoadedState {
   decider::State state;
 };
 // `corrupt`, `unsupported` or `not_found` (its plan).
+// The store may be read again, and then give something else.
+inline bool is_passing(const Error& error) { return error.code == ErrorCode::io; }
+
 Result<LoadedState> load_state(Plans& plans, Payloads& payloads, const storage::LoadedRun& loaded);
 
 Bytes encode_snapshot(const decider::State& state);

@@ -127,8 +127,14 @@ Result<history::Batch> Payloads::decode(std::string_view bytes) {
     change_payloads(event, [&](Bytes& payload) {
       if (!found || !is_mark(payload)) return;
       auto content = store_.get_blob(payload.view().substr(k_mark.size()));
-      if (content) payload = std::move(*content);
-      else found = fail(ErrorCode::corrupt, "a large payload can't be read: " + content.error().message);
+      if (content) {
+        payload = std::move(*content);
+        return;
+      }
+      // Damage stays; a disk that fails may be read again.
+      const bool damaged = content.error().code == ErrorCode::not_found;
+      found = fail(damaged ? ErrorCode::corrupt : content.error().code,
+                   "a large payload can't be read: " + content.error().message);
     });
   }
   if (!found) return tl::unexpected<Error>(std::move(found).error());

@@ -30,8 +30,9 @@ struct RuntimeOptions {
   std::size_t requests_waiting = 200'000;          // of clients; beyond it starts are refused (`exhausted`)
   std::size_t timers_in_memory = 100'000;          // due soon; all others are on disk only
 
-  DurationMs retention_ms = 0;                  // closed runs older than this are removed; 0: kept
-  std::uint64_t compact_over_events = 200'000;  // of a run's history behind its snapshot; 0: kept whole
+  DurationMs retention_ms = 0;                              // closed runs older than this are removed; 0: kept
+  std::uint64_t compact_over_events = 200'000;              // of a run's history behind its snapshot; 0: kept whole
+  std::size_t snapshot_over_bytes = std::size_t{64} << 10;  // of history since the last one; less never pays
 
   // Validates the tasks of a `map` step and makes a plan of them. Null: `map` is not available.
   std::function<Result<std::shared_ptr<const plan::Plan>>(const Value& tasks)> make_map_plan;

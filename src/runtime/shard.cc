@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "runtime/load.h"
 
 namespace perdure::runtime {
 namespace {
@@ -15,6 +16,7 @@ namespace {
 thread_local Shard* t_current = nullptr;  // whose turn runs on this thread
 constexpr std::size_t k_fired_a_turn = 1024;
 constexpr std::size_t k_due_a_run = 1024;
+constexpr DurationMs k_read_again_ms = 500;
 
 bool same_json(const Bytes& a, const Bytes& b) {
   if (a == b) return true;
@@ -95,7 +97,8 @@ void Shard::sleep() {
   if (stop_ && pending_.empty()) return;
   sleeping_ = true;
   const auto woken = [this] { return !sleeping_ || stop_; };
-  const TimeMs due = parked_ ? k_never : next_due();
+  TimeMs due = parked_ ? k_never : next_due();
+  if (!deferred_.empty()) due = std::min(due, core_.clock->now_ms() + k_read_again_ms);
   if (due == k_never) {
     wake_.wait(lock, woken);
   } else {
@@ -125,6 +128,7 @@ bool Shard::turn() {
     if (settle_failure() || parked_) return worked;
   }
   now_ = core_.clock->now_ms();
+  take_up_deferred();
   if (take_inbox()) {
     worked = true;
     for (Message& message : batch_) std::visit([this](auto& m) { receive(m); }, message);
@@ -187,14 +191,16 @@ void Shard::receive(StartMessage& message) {
 void Shard::receive(FactMessage& message) {
   auto run = find(message.run);
   if (run) return add_input(**run, std::move(message.fact), std::move(message.reply));
-  if (message.reply) message.reply(tl::unexpected<Error>(std::move(run).error()));
+  if (message.reply) return message.reply(tl::unexpected<Error>(std::move(run).error()));
+  if (is_passing(run.error())) defer(std::move(message));
 }
 
 void Shard::receive(VisitMessage& message) {
   if (message.timer == 0) {
     const bool known =
         cached(message.run) != nullptr || (away_.contains(message.run) && away_.at(message.run).recovered);
-    if (!known) (void)find(message.run);  // loading recovers it; what can't be loaded is quarantined there
+    if (!known)  // loading recovers it; what is damaged is quarantined there
+      if (const auto run = find(message.run); !run && is_passing(run.error())) return defer(message);
     core_.recovering.fetch_sub(1);
     return;
   }
@@ -210,12 +216,24 @@ void Shard::receive(KeyMessage& message) {
   });
 }
 
+void Shard::defer(Message message) {
+  if (deferred_.empty()) deferred_until_us_ = core_.clock->monotonic_us() + k_read_again_ms * 1000;
+  deferred_.push_back(std::move(message));
+}
+
+void Shard::take_up_deferred() {
+  if (deferred_.empty() || core_.clock->monotonic_us() < deferred_until_us_) return;
+  for (Message& message : std::exchange(deferred_, {})) local_.push_back(std::move(message));
+}
+
 void Shard::fire_timers() {
   for (std::size_t fired = 0; fired < k_fired_a_turn && next_due() <= now_; ++fired) {
     const RunKey key = timers_.begin()->second;
     timers_.erase(timers_.begin());
     core_.timers.fetch_sub(1);
     auto run = find(key);
+    if (!run && is_passing(run.error()) && timers_.emplace(now_ + k_read_again_ms, key).second)
+      core_.timers.fetch_add(1);
     if (!run) continue;  // gone since, or quarantined
     (*run)->timer = k_never;
     for (history::Event& fact : decider::due_timers((*run)->state, now_, k_due_a_run))

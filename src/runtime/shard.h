@@ -118,6 +118,9 @@ class Shard {
   void receive(VisitMessage& message);
   void receive(CallMessage& message) { message.call(); }
   void receive(KeyMessage& message);
+  // Tries again a little later: the store could not be read, and nobody else would send this again.
+  void defer(Message message);
+  void take_up_deferred();
   void fire_timers();
   void hold_timer(Run& run);
   void touch(Run& run);
@@ -163,12 +166,15 @@ class Shard {
 
   // children.cc
   void start_child(const Run& parent, const decider::StartChild& command);
+  void start_child_again(const RunKey& parent, const decider::StartChild& command);
   void begin_child(const PlanPtr& plan, const std::shared_ptr<const history::StartInfo>& info, bool wait);
+  void begin_child_again(const PlanPtr& plan, const std::shared_ptr<const history::StartInfo>& info, bool wait);
   void child_found(const Run& child, const history::StartInfo& wanted, bool wait);
-  void cancel_child(const Run& parent, const decider::CancelChild& command);
+  void cancel_child(const RunKey& parent, const decider::CancelChild& command);
   void undo_child(const Run& parent, const decider::UndoChild& command);
   void begin_undo(const RunKey& parent, const decider::UndoChild& command, const RunKey& child);
   void tell_undone(const Run& child);
+  void tell_undone(const RunKey& child);
   void notify_parent(const Run& run, const decider::NotifyParent& command);
   void child_ended(const RunKey& parent, history::ChildEnded fact);
 
@@ -208,6 +214,8 @@ class Shard {
 
   std::mutex mutex_;
   std::condition_variable wake_;
+  std::vector<Message> deferred_;  // the shard's own
+  std::int64_t deferred_until_us_ = 0;
   std::vector<Message> inbox_;
   std::vector<std::pair<std::uint64_t, Status>> completions_;
   bool sleeping_ = false;

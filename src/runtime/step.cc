@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t k_runs_a_commit = 128;
 constexpr std::size_t k_bytes_a_commit = std::size_t{1} << 20;
-constexpr std::size_t k_tail_bytes_min = std::size_t{64} << 10;  // of history before a snapshot pays
 
 storage::RunRow row_of(const Run& run, history::RunStatus status, TimeMs now) {
   const decider::State& state = run.state;
@@ -152,7 +151,7 @@ Status Shard::write(Run& run, decider::Decision& decision) {
     run.listening = open;
     commit_.keys.push_back({listening_key(run.key), open ? std::optional<Bytes>(Bytes::copy("{}")) : std::nullopt});
   }
-  if (run.tail_bytes > std::max(k_tail_bytes_min, 2 * run.snapshot_bytes)) {
+  if (run.tail_bytes > std::max(core_.options.snapshot_over_bytes, 2 * run.snapshot_bytes)) {
     write.snapshot = encode_snapshot(run.state);
     write.compact_over_events = core_.options.compact_over_events;
     run.snapshot_bytes = write.snapshot->size();
@@ -275,7 +274,7 @@ void Shard::carry_out(Run& run, decider::Command& command) {
       shard.core_.dispatcher.cancel(run.key, *run.plan, node, c.command);
     }
     void operator()(const decider::StartChild& c) const { shard.start_child(run, c); }
-    void operator()(const decider::CancelChild& c) const { shard.cancel_child(run, c); }
+    void operator()(const decider::CancelChild& c) const { shard.cancel_child(run.key, c); }
     void operator()(const decider::UndoChild& c) const { shard.undo_child(run, c); }
     void operator()(const decider::PublishEvent&) const {}  // watchers see it among the events
     void operator()(const decider::OpenReview&) const {}    // likewise; the inbox has it since the commit

@@ -1,7 +1,8 @@
 #include "sim/check.h"
 
+#include <algorithm>
+
 #include "decider/decider.h"
-#include "history/event.h"
 
 namespace perdure::sim {
 namespace {
@@ -9,161 +10,211 @@ namespace {
 namespace h = history;
 using decider::Frame;
 
-class Reader {
- public:
-  Reader(const RunKey& run, std::shared_ptr<const plan::Plan> plan, Judge& judge)
-      : run_(run), judge_(judge), reading_(std::make_shared<Reading>()) {
-    reading_->plan = std::move(plan);
-    reading_->state = decider::empty_state(*reading_->plan);
-  }
-
-  std::shared_ptr<Reading> read(const std::vector<engine::HistoryEntry>& entries, const Earlier& before) {
-    for (const engine::HistoryEntry& entry : entries) {
-      if (entry.seq != reading_->last_seq + 1) violated(5, entry, "the history has a gap");
-      at_ = &entry;
-      std::visit([this](const auto& event) { before_event(event); }, entry.event);
-      if (ended_ && !std::holds_alternative<h::RetryRequested>(entry.event) &&
-          !std::holds_alternative<h::CompensateRequested>(entry.event))
-        violated(3, entry, "an event after the last one");
-      decider::evolve(reading_->state, entry.event, entry.at);
-      std::visit([this](const auto& event) { after_event(event); }, entry.event);
-      ended_ =
-          std::holds_alternative<h::RunCompleted>(entry.event) || std::holds_alternative<h::RunFailed>(entry.event);
-      reading_->last_seq = entry.seq;
-      reading_->prefix_hash =
-          checksum64(h::encode_batch({entry.seq, entry.at, {entry.event}}).view(), reading_->prefix_hash);
-      if (entry.seq == before.last_seq && reading_->prefix_hash != before.hash)
-        violated(4, entry, "the history has changed");
-      check_parallel();
-      if (judge_.failed()) return reading_;
-    }
-    if (reading_->last_seq < before.last_seq)
-      judge_.violated(23, "run " + run_.id + " had " + std::to_string(before.last_seq) + " durable events and has " +
-                              std::to_string(reading_->last_seq));
-    for (const std::string& finding : decider::check_state(reading_->state))
-      judge_.violated(14, "run " + run_.id + ": " + finding);
-    return reading_;
-  }
-
- private:
-  void violated(int invariant, const engine::HistoryEntry& entry, const std::string& text) {
-    judge_.violated(invariant, "run " + run_.id + ", event " + std::to_string(entry.seq) + " " +
-                                   std::string(h::name_of(entry.event)) + ": " + text);
-  }
-  void violated(int invariant, const std::string& text) { violated(invariant, *at_, text); }
-  std::uint64_t command_of(h::FrameId frame) const {
-    return frame < reading_->state.frames.size() ? reading_->state.frames[frame].command : 0;
-  }
-  const plan::Node& node(h::NodeId id) const { return reading_->plan->nodes[id]; }
-
-  template <class Event>
-  void before_event(const Event&) {}
-  template <class Event>
-  void after_event(const Event&) {}
-
-  void before_event(const h::ActivityScheduled& event) {
-    const std::uint64_t command = at_->seq;
-    reading_->attempts.insert({command, 1});
-    const auto& retry = node(event.node).retry;
-    policy_[command] = {retry ? retry->max_attempts : 0, 1, 0};
-    if (event.role != h::Role::compensation) {
-      if (node(event.node).compensation != plan::k_none) reading_->undoable.insert(command);
-      return;
-    }
-    if (event.index >= reading_->state.saga_log.size()) return violated(18, "undoes what is not in the log");
-    auto [floor, first] = undone_down_to_.try_emplace(event.parent, k_all);
-    if (event.index >= floor->second) violated(19, "undone out of order");
-    floor->second = event.index;
-    const std::uint64_t forward = reading_->state.saga_log[event.index].command;
-    reading_->undone_by[forward].push_back(command);
-    if (!maybe_effect_.contains(forward)) violated(18, "undoes what certainly had no effect");
-  }
-  void before_event(const h::CompensationStarted& event) { undone_down_to_[event.frame] = k_all; }
-  void before_event(const h::CompensationRecorded& event) {
-    if (!event.child.empty()) return;
-    if (!maybe_effect_.contains(event.command)) violated(18, "owes the undoing of what certainly had no effect");
-    if (!reading_->recorded.try_emplace(event.command, at_->seq).second) violated(10, "one effect is owed twice");
-  }
-  void before_event(const h::ActivityCompleted& event) {
-    maybe_effect_.insert(event.command);
-    check_answer(event.command, event.attempt);
-  }
-  void before_event(const h::ActivityFailed& event) {
-    if (event.fault && event.fault->fault_class == h::FaultClass::ambiguous) maybe_effect_.insert(event.command);
-    if (event.fault && event.fault->type == "breaker.open") ++policy_[event.command].free;
-    check_answer(event.command, event.attempt);
-  }
-  void before_event(const h::ActivityLost& event) {
-    maybe_effect_.insert(event.command);
-    ++policy_[event.command].free;
-    check_answer(event.command, event.attempt);
-  }
-  void check_answer(std::uint64_t command, std::uint32_t attempt) {
-    if (!reading_->attempts.contains({command, attempt})) violated(11, "answers an attempt that was not asked for");
-  }
-  void before_event(const h::TimerStarted& event) { due_[at_->seq] = event.due; }
-  void before_event(const h::ActivityRetryScheduled& event) { due_[at_->seq] = event.at; }
-  void before_event(const h::TimerFired& event) {
-    const auto due = due_.find(event.timer);
-    if (due == due_.end()) return;  // of a step's own deadline, which has no event of its own
-    if (at_->at < due->second) violated(13, "fired " + std::to_string(due->second - at_->at) + " ms early");
-    if (!fired_.insert(event.timer).second) violated(15, "a timer fired twice");
-  }
-  void before_event(const h::TerminateRequested&) {
-    for (const Frame& frame : reading_->state.frames)
-      if (frame.live && frame.phase == decider::Phase::in_flight) maybe_effect_.insert(frame.command);
-  }
-  void before_event(const h::PivotPassed&) { reading_->last_pivot = at_->seq; }
-  void before_event(const h::SignalReceived& event) { take_key(reading_->signal_keys, event.sender_key, 16, "signal"); }
-  void before_event(const h::UpdateReceived& event) { take_key(reading_->update_ids, event.id, 24, "update"); }
-  void before_event(const h::ChildScheduled& event) {
-    if (event.wait) reading_->waited_children.insert(event.child);
-  }
-  void take_key(std::vector<std::string>& keys, const std::string& key, int invariant, const char* what) {
-    if (key.empty()) return;
-    for (const std::string& known : keys)
-      if (known == key) violated(invariant, std::string(what) + " " + key + " was applied twice");
-    keys.push_back(key);
-  }
-
-  void after_event(const h::ActivityAttemptStarted& event) {
-    const std::uint64_t command = command_of(event.frame);
-    reading_->attempts.insert({command, event.attempt});
-    Policy& policy = policy_[command];
-    ++policy.made;
-    if (policy.max > 0 && policy.made > policy.max + policy.free)
-      violated(12, "attempt " + std::to_string(policy.made) + " of " + std::to_string(policy.max));
-  }
-  void check_parallel() {
-    const std::uint32_t limit = reading_->plan->parallel;
-    if (limit == 0) return;
-    std::uint32_t out = 0;
-    for (const Frame& frame : reading_->state.frames)
-      out += frame.live && frame.phase == decider::Phase::in_flight && frame.role != h::Role::compensation ? 1 : 0;
-    if (out > limit) judge_.violated(30, "run " + run_.id + " is over its limit of parallel activities");
-  }
-
-  static constexpr std::uint32_t k_all = 0xffffffff;
-  struct Policy {
-    std::uint32_t max = 0, made = 0, free = 0;  // free: lost, or refused by a breaker
-  };
-
-  const RunKey& run_;
-  Judge& judge_;
-  std::shared_ptr<Reading> reading_;
-  const engine::HistoryEntry* at_ = nullptr;
-  bool ended_ = false;
-  std::map<std::uint64_t, Policy> policy_;
-  std::map<std::uint64_t, TimeMs> due_;
-  std::set<std::uint64_t> fired_, maybe_effect_;
-  std::map<h::FrameId, std::uint32_t> undone_down_to_;
-};
+constexpr std::uint32_t k_all = 0xffffffff;
+constexpr std::size_t k_shortly = 8;  // batches
 
 }  // namespace
 
-std::shared_ptr<Reading> read_history(const RunKey& run, const std::vector<engine::HistoryEntry>& entries,
-                                      std::shared_ptr<const plan::Plan> plan, const Earlier& before, Judge& judge) {
-  return Reader(run, std::move(plan), judge).read(entries, before);
+HistoryCheck::HistoryCheck(RunKey run, std::shared_ptr<const plan::Plan> plan, Judge& judge,
+                           std::uint64_t replay_one_in)
+    : run_(std::move(run)), judge_(judge), random_(checksum64(run_.id)), replay_one_in_(replay_one_in) {
+  reading_.plan = std::move(plan);
+  reading_.state = decider::empty_state(*reading_.plan);
+}
+
+std::uint64_t HistoryCheck::shortly_before() const {
+  return known_.empty() ? 1 : known_[known_.size() - std::min(known_.size(), k_shortly)].first_seq;
+}
+
+void HistoryCheck::violated(int invariant, const std::string& text) {
+  judge_.violated(invariant, "run " + run_.id + ", event " + std::to_string(seq_) + " " +
+                                 (at_event_ != nullptr ? std::string(h::name_of(*at_event_)) : "") + ": " + text);
+}
+
+void HistoryCheck::check_known(const storage::HistoryBatch& stored) {
+  if (known_.empty() || stored.first_seq < known_.front().first_seq) return;  // never read
+  const auto at = std::lower_bound(known_.begin(), known_.end(), stored.first_seq,
+                                   [](const Known& known, std::uint64_t seq) { return known.first_seq < seq; });
+  if (at == known_.end() || at->first_seq != stored.first_seq || at->checksum != checksum64(stored.batch.view()))
+    judge_.violated(4, "run " + run_.id + ": the history has changed at event " + std::to_string(stored.first_seq));
+}
+
+void HistoryCheck::skip_to(std::uint64_t first_seq) {
+  reading_.whole = false;
+  reading_.last_seq = first_seq - 1;
+  known_.clear();
+}
+
+void HistoryCheck::take(const storage::HistoryBatch& stored, const h::Batch& batch) {
+  if (knows(stored.first_seq)) return check_known(stored);
+  seq_ = stored.first_seq;
+  at_event_ = nullptr;
+  if (stored.first_seq != next()) return violated(5, "the history has a gap");
+  if (batch.first_seq != stored.first_seq || batch.events.size() != stored.count)
+    return violated(5, "the batch is not what the store says");
+  known_.push_back({stored.first_seq, checksum64(stored.batch.view())});
+  ++reading_.batches;
+  reading_.last_at = batch.now;
+  now_ = batch.now;
+  const auto again = is_decided_again() ? decide_again(batch) : nullptr;
+  fold(batch);
+  if (again && !judge_.failed() && !(decider::encode_state(*again) == decider::encode_state(reading_.state)))
+    violated(7, "the fold of the events differs from the decision");
+}
+
+// A large state costs as much as many small ones.
+bool HistoryCheck::is_decided_again() {
+  constexpr std::size_t k_small_bytes = 16'384;
+  if (!reading_.whole || replay_one_in_ == 0) return false;
+  return random_.one_in(
+      static_cast<std::uint32_t>(replay_one_in_ * (1 + decider::footprint(reading_.state) / k_small_bytes)));
+}
+
+void HistoryCheck::fold(const h::Batch& batch) {
+  for (const h::Event& event : batch.events) {
+    seq_ = reading_.last_seq + 1;
+    at_event_ = &event;
+    take_event(event);
+    if (judge_.failed()) return;
+  }
+}
+
+void HistoryCheck::take_event(const h::Event& event) {
+  if (reading_.whole) std::visit([this](const auto& each) { before_event(each); }, event);
+  if (reading_.ended && !std::holds_alternative<h::RetryRequested>(event) &&
+      !std::holds_alternative<h::CompensateRequested>(event))
+    violated(3, "an event after the last one");
+  if (reading_.whole) {
+    decider::evolve(reading_.state, event, now_);
+    std::visit([this](const auto& each) { after_event(each); }, event);
+  }
+  reading_.ended = std::holds_alternative<h::RunCompleted>(event) || std::holds_alternative<h::RunFailed>(event);
+  reading_.last_seq = seq_;
+}
+
+// Its facts give the same events again.
+std::unique_ptr<decider::State> HistoryCheck::decide_again(const h::Batch& batch) {
+  auto state = decider::decode_state(decider::encode_state(reading_.state).view(), *reading_.plan);
+  if (!state) {
+    violated(8, "the state does not read: " + state.error().message);
+    return nullptr;
+  }
+  std::vector<h::Event> facts;
+  for (const h::Event& event : batch.events)
+    if (h::is_fact(event)) facts.push_back(event);
+  decider::Context context;
+  context.now = batch.now;
+  const auto decision = decider::decide(*reading_.plan, *state, facts, context);
+  if (!(h::encode_batch({batch.first_seq, batch.now, decision.events}) == h::encode_batch(batch)))
+    violated(7, "decided again, it is another decision");
+  return std::make_unique<decider::State>(std::move(*state));
+}
+
+void HistoryCheck::check_state() {
+  if (!reading_.whole) return;
+  for (const std::string& finding : decider::check_state(reading_.state))
+    judge_.violated(14, "run " + run_.id + ": " + finding);
+}
+
+std::uint64_t HistoryCheck::command_of(h::FrameId frame) const {
+  return frame < reading_.state.frames.size() ? reading_.state.frames[frame].command : 0;
+}
+
+void HistoryCheck::before_event(const h::ActivityScheduled& event) {
+  const std::uint64_t command = seq_;
+  reading_.attempts[command] = 1;
+  const auto& retry = node(event.node).retry;
+  policy_[command] = {retry ? retry->max_attempts : 0, 1, 0};
+  if (event.role != h::Role::compensation) {
+    if (node(event.node).compensation != plan::k_none) reading_.undoable.insert(command);
+    return;
+  }
+  if (event.index >= reading_.state.saga_log.size()) return violated(18, "undoes what is not in the log");
+  auto [floor, first] = undone_down_to_.try_emplace(event.parent, k_all);
+  if (event.index >= floor->second) violated(19, "undone out of order");
+  floor->second = event.index;
+  const std::uint64_t forward = reading_.state.saga_log[event.index].command;
+  reading_.undone_by[forward].push_back(command);
+  if (!maybe_effect_.contains(forward)) violated(18, "undoes what certainly had no effect");
+}
+
+void HistoryCheck::before_event(const h::CompensationStarted& event) { undone_down_to_[event.frame] = k_all; }
+void HistoryCheck::before_event(const h::CompensationRecorded& event) {
+  if (!event.child.empty()) return;
+  if (!maybe_effect_.contains(event.command)) violated(18, "owes the undoing of what certainly had no effect");
+  if (!reading_.recorded.try_emplace(event.command, seq_).second) violated(10, "one effect is owed twice");
+}
+
+void HistoryCheck::before_event(const h::ActivityCompleted& event) {
+  maybe_effect_.insert(event.command);
+  check_answer(event.command, event.attempt);
+}
+
+void HistoryCheck::before_event(const h::ActivityFailed& event) {
+  if (event.fault && event.fault->fault_class == h::FaultClass::ambiguous) maybe_effect_.insert(event.command);
+  if (event.fault && event.fault->type == "breaker.open") ++policy_[event.command].free;
+  check_answer(event.command, event.attempt);
+}
+
+void HistoryCheck::before_event(const h::ActivityLost& event) {
+  maybe_effect_.insert(event.command);
+  ++policy_[event.command].free;
+  check_answer(event.command, event.attempt);
+}
+
+void HistoryCheck::check_answer(std::uint64_t command, std::uint32_t attempt) {
+  const auto known = reading_.attempts.find(command);
+  if (known == reading_.attempts.end() || attempt == 0 || attempt > known->second)
+    violated(11, "answers an attempt that was not asked for");
+}
+
+void HistoryCheck::before_event(const h::TimerStarted& event) { due_[seq_] = event.due; }
+void HistoryCheck::before_event(const h::ActivityRetryScheduled& event) { due_[seq_] = event.at; }
+void HistoryCheck::before_event(const h::TimerFired& event) {
+  const auto due = due_.find(event.timer);
+  if (due == due_.end()) return;  // of a step's own deadline, which has no event of its own
+  if (now_ < due->second) violated(13, "fired " + std::to_string(due->second - now_) + " ms early");
+  if (!fired_.insert(event.timer).second) violated(15, "a timer fired twice");
+}
+void HistoryCheck::before_event(const h::TerminateRequested&) {
+  for (const Frame& frame : reading_.state.frames)
+    if (frame.live && frame.phase == decider::Phase::in_flight) maybe_effect_.insert(frame.command);
+}
+
+void HistoryCheck::before_event(const h::PivotPassed&) { reading_.last_pivot = seq_; }
+void HistoryCheck::before_event(const h::SignalReceived& event) {
+  take_key(event.sender_key, reading_.signals, 16, "signal");
+  if (!event.sender_key.empty()) reading_.signal_keys.push_back(event.sender_key);
+}
+
+void HistoryCheck::before_event(const h::UpdateReceived& event) { take_key(event.id, reading_.updates, 24, "update"); }
+
+void HistoryCheck::before_event(const h::ChildScheduled& event) {
+  if (event.wait) reading_.waited_children.insert(event.child);
+}
+
+void HistoryCheck::take_key(const std::string& key, std::set<std::string>& known, int invariant, const char* what) {
+  if (!key.empty() && !known.insert(key).second)
+    violated(invariant, std::string(what) + " " + key + " was applied twice");
+}
+
+void HistoryCheck::after_event(const h::ActivityAttemptStarted& event) {
+  const std::uint64_t command = command_of(event.frame);
+  reading_.attempts[command] = std::max(reading_.attempts[command], event.attempt);
+  Policy& policy = policy_[command];
+  ++policy.made;
+  if (policy.max > 0 && policy.made > policy.max + policy.free)
+    violated(12, "attempt " + std::to_string(policy.made) + " of " + std::to_string(policy.max));
+  check_parallel();
+}
+
+void HistoryCheck::check_parallel() {
+  const std::uint32_t limit = reading_.plan->parallel;
+  if (limit == 0) return;
+  std::uint32_t out = 0;
+  for (const Frame& frame : reading_.state.frames)
+    out += frame.live && frame.phase == decider::Phase::in_flight && frame.role != h::Role::compensation ? 1 : 0;
+  if (out > limit) judge_.violated(30, "run " + run_.id + " is over its limit of parallel activities");
 }
 
 std::vector<std::uint64_t> in_force(const RunKey& run, const Reading& reading, const Outside& outside) {

@@ -5,14 +5,17 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "decider/state.h"
-#include "engine/engine.h"
+#include "history/event.h"
 #include "plan/plan.h"
 #include "sim/outside.h"
 #include "sim/report.h"
+#include "storage/store.h"
 
 namespace perdure::sim {
 
@@ -20,27 +23,99 @@ namespace perdure::sim {
 struct Reading {
   std::shared_ptr<const plan::Plan> plan;
   decider::State state;  // the fold
+  bool whole = true;     // false: a part was compacted away before it was read, so there is no fold
   std::uint64_t last_seq = 0;
+  TimeMs last_at = 0;
   std::uint64_t batches = 0;
-  std::uint64_t seen_in = 0;                                      // which life of the process, when it was read
-  std::uint64_t prefix_hash = 0;                                  // of all events
-  std::set<std::pair<std::uint64_t, std::uint32_t>> attempts;     // (command, attempt) that it allows
-  std::map<std::uint64_t, std::vector<std::uint64_t>> undone_by;  // forward command: its compensations
-  std::set<std::uint64_t> undoable;                               // forward commands whose effect can be undone
+  std::unordered_map<std::uint64_t, std::uint32_t> attempts;                // command: those that it allows, from 1
+  std::unordered_map<std::uint64_t, std::vector<std::uint64_t>> undone_by;  // forward command: its compensations
+  std::set<std::uint64_t> undoable;                                         // forward commands that can be undone
   std::set<std::string> waited_children;
   std::vector<std::string> signal_keys;  // in order
-  std::vector<std::string> update_ids;
+  std::set<std::string> signals, updates;
   std::uint64_t last_pivot = 0;
-  std::map<std::uint64_t, std::uint64_t> recorded;  // forward command: sequence of its CompensationRecorded
+  std::unordered_map<std::uint64_t, std::uint64_t> recorded;  // forward command: sequence of its CompensationRecorded
+  bool has_blobs = false;
+  bool ended = false;
 };
 
-// `before`: an earlier reading, whose events must still be the first ones (invariant 4); may be null.
-struct Earlier {
-  std::uint64_t last_seq = 0;
-  std::uint64_t hash = 0;
+class HistoryCheck {
+ public:
+  HistoryCheck(RunKey run, std::shared_ptr<const plan::Plan> plan, Judge& judge, std::uint64_t replay_one_in);
+  HistoryCheck(const HistoryCheck&) = delete;
+  HistoryCheck& operator=(const HistoryCheck&) = delete;
+
+  // Where to read on from.
+  std::uint64_t next() const { return reading_.last_seq + 1; }
+  // A few batches back.
+  std::uint64_t shortly_before() const;
+  // One more batch, or one that was taken before: then it must be the same (invariant 4).
+  void take(const storage::HistoryBatch& stored, const history::Batch& batch);
+  bool knows(std::uint64_t first_seq) const { return first_seq <= reading_.last_seq; }
+  void check_known(const storage::HistoryBatch& stored);
+  // The beginning was compacted away.
+  void skip_to(std::uint64_t first_seq);
+  // The state as it is now.
+  void check_state();
+
+  const RunKey& run() const { return run_; }
+  const Reading& reading() const { return reading_; }
+
+ private:
+  void violated(int invariant, const std::string& text);
+  void fold(const history::Batch& batch);
+  bool is_decided_again();
+  std::unique_ptr<decider::State> decide_again(const history::Batch& batch);
+  void take_event(const history::Event& event);
+  const plan::Node& node(history::NodeId id) const { return reading_.plan->nodes[id]; }
+  std::uint64_t command_of(history::FrameId frame) const;
+  void check_answer(std::uint64_t command, std::uint32_t attempt);
+  void check_parallel();
+  void take_key(const std::string& key, std::set<std::string>& known, int invariant, const char* what);
+
+  template <class Event>
+  void before_event(const Event&) {}
+  template <class Event>
+  void after_event(const Event&) {}
+  void before_event(const history::ActivityScheduled& event);
+  void before_event(const history::CompensationStarted& event);
+  void before_event(const history::CompensationRecorded& event);
+  void before_event(const history::ActivityCompleted& event);
+  void before_event(const history::ActivityFailed& event);
+  void before_event(const history::ActivityLost& event);
+  void before_event(const history::TimerStarted& event);
+  void before_event(const history::ActivityRetryScheduled& event);
+  void before_event(const history::TimerFired& event);
+  void before_event(const history::TerminateRequested& event);
+  void before_event(const history::PivotPassed& event);
+  void before_event(const history::SignalReceived& event);
+  void before_event(const history::UpdateReceived& event);
+  void before_event(const history::ChildScheduled& event);
+  void after_event(const history::ActivityScheduled&) { check_parallel(); }
+  void after_event(const history::ActivityAttemptStarted& event);
+
+  struct Policy {
+    std::uint32_t max = 0, made = 0, free = 0;  // free: lost, or refused by a breaker
+  };
+  struct Known {
+    std::uint64_t first_seq = 0;
+    std::uint64_t checksum = 0;
+  };
+
+  const RunKey run_;
+  Judge& judge_;
+  Random random_;
+  const std::uint64_t replay_one_in_;
+  Reading reading_;
+  const history::Event* at_event_ = nullptr;
+  std::uint64_t seq_ = 0;
+  TimeMs now_ = 0;
+  std::vector<Known> known_;  // batches
+  std::unordered_map<std::uint64_t, Policy> policy_;
+  std::unordered_map<std::uint64_t, TimeMs> due_;
+  std::unordered_set<std::uint64_t> fired_, maybe_effect_;
+  std::map<history::FrameId, std::uint32_t> undone_down_to_;
 };
-std::shared_ptr<Reading> read_history(const RunKey& run, const std::vector<engine::HistoryEntry>& entries,
-                                      std::shared_ptr<const plan::Plan> plan, const Earlier& before, Judge& judge);
 
 // What is in effect although it was to be undone.
 std::vector<std::uint64_t> in_force(const RunKey& run, const Reading& reading, const Outside& outside);

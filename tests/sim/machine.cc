@@ -21,31 +21,33 @@ const loaders::KnownActivities& known_activities() {
   return all;
 }
 
-Machine::Machine(Random random, Outside& outside, Judge& judge, Trace& trace)
-    : random_(random),
-      disk_random_(random_.fork()),
-      engine_random_(random_.fork()),
+Machine::Machine(const Settings& settings, Outside& outside, Judge& judge, Trace& trace)
+    : settings_(settings),
+      random_(settings.seed),
+      disk_random_(settings.seed),
+      turn_random_(settings.seed),
+      engine_random_(mix(settings.seed, 1)),
       outside_(outside),
       judge_(judge),
       trace_(trace),
-      files_(random_.next()) {
-  error_rate_ = random_.chance(30) ? random_.between(8, 40) : random_.chance(60) ? random_.between(40, 400) : 0;
-  first_segment_bytes_ = std::uint64_t{4096} * random_.between(3, 12);
-  overlay_bytes_ = random_.chance(8) ? 3 : random_.chance(60) ? random_.between(2'000, 40'000) : 1 << 20;
-  cache_bytes_ = random_.chance(40) ? random_.between(1'000, 40'000) : std::size_t{8} << 20;
-  timers_in_memory_ = random_.chance(40) ? random_.between(1, 4) : 1000;
-  shards_ = random_.between(1, 3);
-  if (random_.chance(30)) outside_.in_flight_max = random_.between(1, 4);
-  turn_random_ = Random(random_).fork();
-  turns_in_order_ = turn_random_.chance(40);
+      files_(mix(settings.seed, 2)) {
   files_.set_faults([this](std::uint64_t call) { return disk_fault(call); });
 }
 
-storage::DiskFault Machine::disk_fault(std::uint64_t call) {
+void Machine::set_roll(std::uint64_t roll, bool quiet) {
+  random_ = Random(mix(roll, 1));
+  disk_random_ = Random(mix(roll, 2));
+  turn_random_ = Random(mix(roll, 3));
+  quiet_ = quiet;
+}
+
+DiskFault Machine::disk_fault(std::uint64_t call) {
   if (quiet_) return DiskFault::none;
   if (crash_at_ != 0 && call >= crash_at_) return DiskFault::crash;
+  if (settings_.slow_one_in != 0 && disk_random_.one_in(static_cast<std::uint32_t>(settings_.slow_one_in)))
+    clock_->advance(disk_random_.chance(90) ? disk_random_.below(300) : disk_random_.below(20'000));
   if (call < full_until_) return DiskFault::no_space;
-  if (error_rate_ != 0 && disk_random_.one_in(error_rate_)) {
+  if (settings_.error_one_in != 0 && disk_random_.one_in(static_cast<std::uint32_t>(settings_.error_one_in))) {
     if (on_failed_call) on_failed_call();
     return DiskFault::error;
   }
@@ -57,8 +59,8 @@ Result<std::unique_ptr<storage::Store>> Machine::open_store() {
   options.threads = false;
   options.files = &files_;
   options.open_tables = storage::open_mirror_tables;
-  options.overlay_bytes = overlay_bytes_;
-  options.first_segment_bytes = first_segment_bytes_;
+  options.overlay_bytes = settings_.overlay_bytes;
+  options.first_segment_bytes = settings_.first_segment_bytes;
   options.segment_bytes = 8 << 20;  // a commit of the engine may be of a megabyte and a run
   options.drain_on_close_bytes = 1 << 20;
   return storage::open_embedded(k_directory, std::move(options));
@@ -67,13 +69,17 @@ Result<std::unique_ptr<storage::Store>> Machine::open_store() {
 runtime::RuntimeOptions Machine::runtime_options() {
   runtime::RuntimeOptions options;
   options.manual = true;
-  options.shards = shards_;
-  options.cache_bytes = cache_bytes_;
-  options.timers_in_memory = timers_in_memory_;
-  options.activities_in_flight = outside_.in_flight_max;
+  options.shards = settings_.shards;
+  options.cache_bytes = settings_.cache_bytes;
+  options.timers_in_memory = settings_.timers_in_memory;
+  options.activities_in_flight = settings_.in_flight;
+  options.snapshot_over_bytes = settings_.snapshot_over_bytes;
+  options.compact_over_events = settings_.compact_over_events;
+  options.retention_ms = static_cast<DurationMs>(settings_.retention_ms);
   options.clock = clock_;
   options.random = [this] { return engine_random_.next(); };
-  if (!turns_in_order_) options.pick = [this](std::size_t below) { return std::size_t{turn_random_.below(below)}; };
+  if (settings_.in_order == 0)
+    options.pick = [this](std::size_t below) { return std::size_t{turn_random_.below(below)}; };
   options.drivers = {outside_.driver(clock_)};
   options.make_map_plan = [](const Value& tasks) -> Result<std::shared_ptr<const plan::Plan>> {
     auto loaded = loaders::load_tasks(tasks, "map", {}, known_activities());
@@ -83,6 +89,18 @@ runtime::RuntimeOptions Machine::runtime_options() {
   return options;
 }
 
+Status Machine::start_engine() {
+  PERDURE_TRY(store, open_store());
+  store_ = std::move(store);
+  auto engine = runtime::make_engine(store_, runtime_options());
+  if (!engine) {
+    store_.reset();
+    return tl::unexpected<Error>(std::move(engine).error());
+  }
+  engine_ = std::move(*engine);
+  return {};
+}
+
 void Machine::boot() {
   const bool was_quiet = quiet_;
   ++lives_;
@@ -90,42 +108,79 @@ void Machine::boot() {
     if (attempt == k_openings_with_faults) quiet_ = true;
     if (attempt == k_openings_max) return judge_.violated(2, "the store does not open: " + trouble_);
     if (files_.crashed()) files_.restart();
-    crash_at_ = !quiet_ && random_.one_in(6) ? files_.calls() + 1 + random_.below(40) : 0;
-    auto store = open_store();
-    if (!store) {
-      trouble_ = store.error().message;
-      trace_.line("opening failed: " + trouble_);
-      if (store.error().code != ErrorCode::io && store.error().code != ErrorCode::exhausted)
-        return judge_.violated(23, "the store does not open: " + trouble_);
-      continue;
-    }
-    auto engine = runtime::make_engine(std::shared_ptr<storage::Store>(std::move(*store)), runtime_options());
-    if (engine) engine_ = std::move(*engine);
-    else trouble_ = engine.error().message;
+    const bool crashes = !quiet_ && settings_.boot_crash_one_in != 0 &&
+                         random_.one_in(static_cast<std::uint32_t>(settings_.boot_crash_one_in));
+    crash_at_ = crashes ? files_.calls() + 1 + random_.below(40) : 0;
+    const Status started = start_engine();
+    if (started) break;
+    trouble_ = started.error().message;
+    trace_.line("opening failed: " + trouble_);
+    if (started.error().code != ErrorCode::io && started.error().code != ErrorCode::exhausted)
+      return judge_.violated(23, "the store does not open: " + trouble_);
   }
   quiet_ = was_quiet;
   trace_.line("up");
 }
 
-void Machine::crash() {
+// Nothing that the engine still says counts.
+void Machine::die() {
   if (!files_.crashed()) {
     crash_at_ = 1;
     const bool was_quiet = std::exchange(quiet_, false);
     static_cast<void>(files_.exists(k_directory));
     quiet_ = was_quiet;
   }
-  ++lives_;  // nothing that this engine still says counts
+  ++lives_;
   engine_.reset();
+  store_.reset();
   outside_.process_died();
   files_.restart();
   crash_at_ = 0;
+}
+
+void Machine::crash() {
+  die();
   boot();
 }
 
 void Machine::shut_down() {
   engine_->shutdown();
   engine_.reset();
+  store_.reset();
   outside_.process_died();
+  boot();
+}
+
+Result<std::string> Machine::crash_and_rot(Random& random) {
+  die();
+  std::uint64_t total = 0;
+  const auto written = files_.written();
+  for (const auto& [path, size] : written) total += size;
+  if (total == 0) {
+    boot();
+    return std::string();
+  }
+  std::uint64_t at = random.next() % total;
+  for (const auto& [path, size] : written) {
+    if (at < size) {
+      rot_ = Rot{path, at, static_cast<std::uint8_t>(1U << random.below(8)), {}};
+      break;
+    }
+    at -= size;
+  }
+  files_.rot(rot_->path, rot_->offset, rot_->bits);
+  rot_->around = files_.peek(rot_->path, rot_->offset);
+  const std::string where = rot_->path + " byte " + std::to_string(rot_->offset);
+  trace_.line("rot in " + where);
+  ++lives_;
+  PERDURE_TRY_VOID(start_engine());
+  return where;
+}
+
+void Machine::crash_and_restore() {
+  die();
+  if (rot_ && files_.peek(rot_->path, rot_->offset) == rot_->around) files_.rot(rot_->path, rot_->offset, rot_->bits);
+  rot_.reset();
   boot();
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -21,21 +22,28 @@ const loaders::KnownActivities& known_activities();
 
 class Machine {
  public:
-  // Sizes and fault rates are drawn from `random`.
-  Machine(Random random, Outside& outside, Judge& judge, Trace& trace);
+  Machine(const Settings& settings, Outside& outside, Judge& judge, Trace& trace);
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
   engine::Engine& engine() { return *engine_; }
+  storage::Store& store() { return *store_; }
   bool is_up() const { return engine_ != nullptr; }
   runtime::VirtualClock& clock() { return *clock_; }
   std::uint64_t lives() const { return lives_; }  // of the process, so far
 
+  // What the disk does and the order of turns follow from `roll` until the next one.
+  void set_roll(std::uint64_t roll, bool quiet);
   // The process starts, as often as it takes; in the end the disk behaves.
   void boot();
   // Power loss: whatever is not durable is gone. Then it boots.
   void crash();
   void shut_down();  // orderly, and boots
+  // Power loss; when it comes back a byte that was written has changed. Says which; empty: nothing was written yet.
+  // Then it boots, if it can: `corrupt` when the store says that it is damaged.
+  Result<std::string> crash_and_rot(Random& random);
+  // Power loss; the byte is again what it was, if nobody has written there since. Then it boots.
+  void crash_and_restore();
   // The engine does what there is to do; the machine may stop meanwhile.
   void settle();
   void pass(DurationMs by);
@@ -43,6 +51,7 @@ class Machine {
   Result<std::unique_ptr<storage::Store>> open_store();
 
   bool has_stopped() const { return files_.crashed(); }
+  std::uint64_t disk_calls() const { return files_.calls(); }
   void stop_soon(std::uint32_t calls) { crash_at_ = files_.calls() + 1 + calls; }
   void fill_disk(std::uint32_t calls) { full_until_ = files_.calls() + 1 + calls; }
   bool set_quiet(bool quiet) { return std::exchange(quiet_, quiet); }  // the disk behaves; what it was
@@ -55,9 +64,11 @@ class Machine {
  private:
   storage::DiskFault disk_fault(std::uint64_t call);
   runtime::RuntimeOptions runtime_options();
+  Status start_engine();
+  void die();
 
-  Random random_, disk_random_, engine_random_, turn_random_{0};
-  bool turns_in_order_ = true;
+  const Settings& settings_;
+  Random random_, disk_random_, turn_random_, engine_random_;
   Outside& outside_;
   Judge& judge_;
   Trace& trace_;
@@ -65,10 +76,16 @@ class Machine {
   std::shared_ptr<runtime::VirtualClock> clock_ = std::make_shared<runtime::VirtualClock>();
 
   bool quiet_ = false;
-  std::uint64_t crash_at_ = 0, full_until_ = 0, lives_ = 0, first_segment_bytes_ = 0;
-  std::uint32_t error_rate_ = 0;
-  std::size_t overlay_bytes_ = 0, cache_bytes_ = 0, timers_in_memory_ = 0, shards_ = 1;
+  std::uint64_t crash_at_ = 0, full_until_ = 0, lives_ = 0;
+  struct Rot {
+    std::string path;
+    std::uint64_t offset = 0;
+    std::uint8_t bits = 0;
+    std::string around;  // the sector as it was left
+  };
+  std::optional<Rot> rot_;
   std::string trouble_;
+  std::shared_ptr<storage::Store> store_;
   std::unique_ptr<engine::Engine> engine_;  // goes first: it uses all above
 };
 

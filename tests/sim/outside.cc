@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
+
 namespace perdure::sim {
 namespace {
 
@@ -44,76 +46,99 @@ std::shared_ptr<activity::Driver> Outside::driver(std::shared_ptr<Clock> clock) 
   return std::make_shared<SimulatedDriver>(*this, ++life_);
 }
 
+Random Outside::random_of(const activity::Task& task, std::uint64_t question) const {
+  return Random(mix(settings_.seed ^ checksum64(task.run.id), mix(task.command.seq, task.attempt * 16 + question)));
+}
+
 void Outside::start(activity::Task task, activity::OnDone done) {
   const Effect effect{task.run, task.command.seq};
   trace_.line("  start " + name_of(task));
-  if (!attempts_[effect].insert(task.attempt).second) judge_.violated(9, name_of(task) + " was handed out twice");
+  std::uint32_t& last = last_attempts_[effect];
+  if (task.attempt <= last) judge_.violated(9, name_of(task) + " was handed out after attempt " + std::to_string(last));
+  last = task.attempt;
+  handed_out_.push_back({effect, task.attempt});
   if (const auto [known, fresh] = by_key_.try_emplace(task.idempotency_key, effect); !fresh && known->second != effect)
     judge_.violated(12, name_of(task) + " has the idempotency key of another command");
+  Random random = random_of(task, 0);
   Held held{std::move(task), std::move(done), clock_->now_ms(), life_};
   if (!wild) return finish(std::move(held), Fate::ok);
-  const auto what = random_.below(100);
-  if (what < 30) return finish(std::move(held), Fate::ok);
-  if (what < 40) return finish(std::move(held), Fate::refused);
-  if (what < 44) return finish(std::move(held), Fate::lost_answer);
+  std::uint64_t what = random.below(100);
+  if (what < settings_.at_once_percent) return finish(std::move(held), Fate::ok);
+  what -= settings_.at_once_percent;
+  if (what < settings_.refused_percent) return finish(std::move(held), Fate::refused);
+  what -= settings_.refused_percent;
+  if (what < settings_.lost_percent) return finish(std::move(held), Fate::lost_answer);
   held_.push_back(std::move(held));
-  if (held_.size() > in_flight_max) judge_.violated(30, "more activities in flight than activities_in_flight");
+  if (held_.size() > settings_.in_flight) judge_.violated(30, "more activities in flight than activities_in_flight");
 }
 
 void Outside::cancel(const RunKey& run, CommandId command) {
   for (std::size_t i = 0; i < held_.size(); ++i) {
     if (held_[i].task.run != run || held_[i].task.command != command) continue;
     trace_.line("  cancel " + name_of(held_[i].task));
-    if (random_.chance(40)) return;  // it answers in its own time
+    Random random = random_of(held_[i].task, 1);
+    if (random.chance(40)) return;  // it answers in its own time
     Held one = std::move(held_[i]);
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
-    return finish(std::move(one), random_.chance(70)   ? Fate::cancelled
-                                  : random_.chance(50) ? Fate::ok
-                                                       : Fate::lost_answer);
+    return finish(std::move(one), random.chance(70)   ? Fate::cancelled
+                                  : random.chance(50) ? Fate::ok
+                                                      : Fate::lost_answer);
   }
 }
 
 void Outside::take_effect(const activity::Task& task) { effects_.insert({task.run, task.command.seq}); }
 
+Bytes Outside::answer_of(const activity::Task& task) const {
+  std::string text = "{\"of\":" + std::to_string(task.command.seq);
+  if (settings_.big_percent != 0)
+    if (Random random = random_of(task, 2); random.below(100) < settings_.big_percent)
+      text +=
+          ",\"big\":\"" + std::string(66'000 + random.below(2) * 1000, static_cast<char>('a' + random.below(3))) + "\"";
+  return Bytes(text + "}");
+}
+
 void Outside::finish(Held held, Fate fate) {
-  met(fate);
   const activity::Task& task = held.task;
   if (on_fate) on_fate(task.run, fate);
   trace_.line("  answer " + name_of(task) + " " + k_fate_names[static_cast<std::size_t>(fate)]);
+  Random random = random_of(task, 3);
   switch (fate) {
     case Fate::ok:
-    case Fate::late:
-      take_effect(task);
-      return held.done(activity::Outcome::success(Bytes("{\"of\":" + std::to_string(task.command.seq) + "}")));
+    case Fate::late: take_effect(task); return held.done(activity::Outcome::success(answer_of(task)));
     case Fate::refused: {
       static constexpr activity::ErrorClass k_classes[] = {
           activity::ErrorClass::transient, activity::ErrorClass::recoverable, activity::ErrorClass::throttled,
           activity::ErrorClass::fatal};
       const bool undo = task.type == "sim.undo";
-      const auto error_class = k_classes[random_.below(undo ? 3 : 4)];
-      return held.done(failed(random_.chance(50) ? "flaky" : "broken", error_class,
-                              error_class == activity::ErrorClass::throttled ? 1 + random_.below(3000) : 0));
+      const auto error_class = k_classes[random.below(undo ? 3 : 4)];
+      return held.done(failed(random.chance(50) ? "flaky" : "broken", error_class,
+                              error_class == activity::ErrorClass::throttled ? 1 + random.below(3000) : 0));
     }
     case Fate::lost_answer:
     case Fate::hung:
-      if (random_.chance(50)) take_effect(task);
+      if (random.chance(50)) take_effect(task);
       return held.done(
           failed(fate == Fate::hung ? "timeout.start_to_close" : "flaky", activity::ErrorClass::ambiguous));
     case Fate::cancelled:
-      if (random_.chance(50)) return held.done(failed("cancelled", activity::ErrorClass::fatal));
-      if (random_.chance(50)) take_effect(task);
+      if (random.chance(50)) return held.done(failed("cancelled", activity::ErrorClass::fatal));
+      if (random.chance(50)) take_effect(task);
       return held.done(failed("cancelled", activity::ErrorClass::ambiguous));
     case Fate::crashed: return;
   }
 }
 
-void Outside::answer_one() {
+void Outside::answer_one(Random& random) {
   if (held_.empty()) return;
-  const auto at = random_.below(held_.size());
-  Held one = std::move(held_[at]);
+  const auto at = static_cast<std::ptrdiff_t>(random.below(held_.size()));
+  Held one = std::move(held_[static_cast<std::size_t>(at)]);
   held_.erase(held_.begin() + at);
-  const auto what = random_.below(100);
+  const auto what = random.below(100);
   finish(std::move(one), what < 70 ? Fate::late : what < 88 ? Fate::refused : Fate::lost_answer);
+}
+
+void Outside::answer_some(Random& random) {
+  for (std::size_t n = held_.size(); n > 0 && !held_.empty(); --n)
+    if (random.chance(80)) answer_one(random);
 }
 
 void Outside::answer_all() {
@@ -142,10 +167,8 @@ void Outside::answer_overdue() {
 void Outside::process_died() {
   std::vector<Held> gone;
   gone.swap(held_);
-  for (const Held& held : gone) {
-    met(Fate::crashed);
-    if (random_.chance(50)) take_effect(held.task);
-  }
+  for (const Held& held : gone)
+    if (random_of(held.task, 4).chance(50)) take_effect(held.task);
 }
 
 }  // namespace perdure::sim

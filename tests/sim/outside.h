@@ -4,11 +4,11 @@
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
-#include <tuple>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "sim/random.h"
 #include "sim/report.h"
+#include "sim/scenario.h"
 
 namespace perdure::sim {
 
@@ -29,26 +30,29 @@ inline constexpr std::array<const char*, k_fates> k_fate_names{"ok",   "late",  
 
 class Outside {
  public:
-  Outside(Random random, Judge& judge, Trace& trace) : random_(random), judge_(judge), trace_(trace) {}
+  Outside(const Settings& settings, Judge& judge, Trace& trace) : settings_(settings), judge_(judge), trace_(trace) {}
 
   // One per life of the engine's process.
   std::shared_ptr<activity::Driver> driver(std::shared_ptr<Clock> clock);
 
   bool wild = true;  // false: everything is done at once, and well
-  std::size_t in_flight_max = 10'000;
   std::function<void(const RunKey&, Fate)> on_fate;
 
   std::size_t held() const { return held_.size(); }
-  void answer_one();      // any of those in flight, somehow
+  void answer_one(Random& random);  // any of those in flight, somehow
+  void answer_some(Random& random);
   void answer_all();      // well
   void answer_overdue();  // those whose time is over
   // The process is gone: what it had in flight happened, or did not; nobody tells.
   void process_died();
 
   bool in_effect(const Effect& effect) const { return effects_.contains(effect); }
-  // By (run, command): attempts that were handed to a driver.
-  const std::map<Effect, std::set<std::uint32_t>>& attempts() const { return attempts_; }
-  std::uint64_t count(Fate fate) const { return fates_[static_cast<std::size_t>(fate)]; }
+  // Attempts that were handed to a driver, in order.
+  struct HandedOut {
+    Effect effect;
+    std::uint32_t attempt = 0;
+  };
+  const std::vector<HandedOut>& handed_out() const { return handed_out_; }
 
  private:
   friend class SimulatedDriver;
@@ -63,19 +67,26 @@ class Outside {
   void cancel(const RunKey& run, CommandId command);
   void finish(Held held, Fate fate);
   void take_effect(const activity::Task& task);
-  void met(Fate fate) { ++fates_[static_cast<std::size_t>(fate)]; }
+  Bytes answer_of(const activity::Task& task) const;
+  // The attempt's own random numbers for a question about it.
+  Random random_of(const activity::Task& task, std::uint64_t question) const;
 
-  Random random_;
+  const Settings& settings_;
   Judge& judge_;
   Trace& trace_;
   std::shared_ptr<Clock> clock_;
   std::uint32_t life_ = 0;
   bool stopped_ = false;
   std::vector<Held> held_;
-  std::set<Effect> effects_;
-  std::map<std::string, Effect> by_key_;  // a remote party that knows an idempotency key does nothing again
-  std::map<Effect, std::set<std::uint32_t>> attempts_;
-  std::array<std::uint64_t, k_fates> fates_{};
+  struct EffectHash {
+    std::size_t operator()(const Effect& effect) const {
+      return std::hash<std::string_view>{}(effect.first.id) ^ (effect.second * 0x9e3779b97f4a7c15ULL);
+    }
+  };
+  std::unordered_set<Effect, EffectHash> effects_;
+  std::unordered_map<std::string, Effect> by_key_;  // of idempotency keys, whose they are
+  std::unordered_map<Effect, std::uint32_t, EffectHash> last_attempts_;
+  std::vector<HandedOut> handed_out_;
 };
 
 }  // namespace perdure::sim

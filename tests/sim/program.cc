@@ -2,6 +2,10 @@
 
 #include <initializer_list>
 
+#include "base/check.h"
+#include "base/json.h"
+#include "loaders/yaml_tree.h"
+
 namespace perdure::sim {
 namespace {
 
@@ -11,9 +15,10 @@ class Writer {
 
   std::string workflow() {
     std::string out = "name: " + rules_.name + "\nversion: \"1\"\ncontext: {go: true, n: 0}\n";
-    out += random_.chance(65) ? "defaults: {retry: {max_attempts: " + number(2, 4) + ", initial: " + number(1, 3) +
-                                    "s, jitter: " + pick({"none", "full", "equal"}) + "}}\n"
-                              : "defaults: {retry: none}\n";
+    out += random_.chance(rules_.busy ? 100 : 65)
+               ? "defaults: {retry: {max_attempts: " + number(2, 4) + ", initial: " + number(1, 3) +
+                     "s, jitter: " + pick({"none", "full", "equal"}) + "}}\n"
+               : "defaults: {retry: none}\n";
     std::string limits;
     if (random_.chance(30)) limits = "parallel: " + number(1, 3);
     if (random_.chance(12)) limits += (limits.empty() ? "" : ", ") + std::string("timeout: ") + number(20, 90) + "s";
@@ -21,7 +26,9 @@ class Writer {
     out += "queries: {n: .context.n}\n";
     out += "updates: {bump: {validate: '$arg | type == \"number\"', set: {n: '${ $arg }'}}}\n";
     const auto shape = random_.below(100);
-    if (shape < 12) out += "modules: " + dag(rules_.depth) + "\n";
+    if (rules_.storm) out += "steps: " + storm() + "\n";
+    else if (rules_.busy) out += "steps: " + rounds() + "\n";
+    else if (shape < 12) out += "modules: " + dag(rules_.depth) + "\n";
     else if (shape < 24) out += "steps: " + graph(rules_.depth) + "\n";
     else out += "steps: " + list(rules_.depth) + "\n";
     return out;
@@ -56,6 +63,32 @@ class Writer {
     }
     return out + "]";
   }
+  // Loops around everything else, so that a run makes hundreds of decisions.
+  std::string rounds() {
+    std::string out = "[";
+    for (std::uint32_t i = 0, n = random_.between(1, 2); i < n; ++i) {
+      const std::string name = id();
+      const bool simple = random_.chance(65);
+      const std::string round =
+          simple ? "[" + item(id(), activity() + (random_.chance(50) ? ", on_error: continue" : "")) + "]" : list(1);
+      const std::string times = simple ? number(200, 1'200) : number(20, 80);
+      out += (i == 0 ? "" : ", ") + item(name, random_.chance(70)
+                                                   ? "times: " + times + ", steps: " + round
+                                                   : "type: loop, foreach: '[range(" + times +
+                                                         ")]', parallel: " + number(1, 8) + ", steps: " + round);
+      out += ", " + item(id(), body(rules_.depth));
+    }
+    return out + "]";
+  }
+  std::string storm() {
+    const std::string items = "foreach: '[range(" + number(1000, 3000) + ")]', parallel: 5000, ";
+    const std::string first = item(id(), items + "wait: " + number(5, 100) + "s");
+    const std::string name = id();
+    const std::string second =
+        item(name, items + (random_.chance(50) ? "call: sim.do, retry: {max_attempts: 3, initial: 4s, jitter: none}"
+                                               : "wait_until: '${ .run.started_at | fromdate + 300 | todate }'"));
+    return "[" + first + (random_.chance(50) ? ", " + second : "") + ", " + item(id(), body(1)) + "]";
+  }
   // A diamond, a chain, or a choice that joins.
   std::string graph(int depth) {
     const std::string a = id(), b = id(), c = id(), d = id();
@@ -75,7 +108,10 @@ class Writer {
   }
   std::string activity() {
     std::string out = "call: sim.do, with: {n: " + number(0, 9) +
-                      (random_.chance(6) ? ", big: '${ [range(" + number(300, 2500) + ")] | tostring }'" : "") + "}";
+                      (random_.chance(rules_.busy ? 1 : 6)
+                           ? ", big: '${ [range(" + number(300, rules_.huge ? 20'000 : 2'500) + ")] | tostring }'"
+                           : "") +
+                      "}";
     // Undoing is retried until it works: what is left in force is then the engine's doing.
     if (random_.chance(65))
       out +=
@@ -173,6 +209,13 @@ class Writer {
 
 }  // namespace
 
-std::string random_program(Random& random, const ProgramRules& rules) { return Writer(random, rules).workflow(); }
+std::string random_program(Random& random, const ProgramRules& rules) {
+  const std::string text = Writer(random, rules).workflow();
+  const loaders::SourceText source(text, rules.name);
+  std::vector<loaders::Diagnostic> problems;
+  const auto tree = loaders::read_yaml(source, {}, problems);
+  CHECK(tree.has_value() && problems.empty());
+  return to_json(loaders::to_value(*tree, tree->root()));
+}
 
 }  // namespace perdure::sim

@@ -12,9 +12,12 @@ struct ProgramRules {
   std::string name;
   int depth = 3;
   std::vector<std::string> subflows;  // that it may call
+  bool busy = false;                  // long loops
+  bool huge = false;                  // payloads that do not fit into the history
+  bool storm = false;                 // a thousand timers at one instant
 };
 
-// YAML text, in flow style.
+// JSON text, which is YAML.
 std::string random_program(Random& random, const ProgramRules& rules);
 
 }  // namespace perdure::sim

@@ -25,4 +25,7 @@ class Random {
   std::uint64_t state_;
 };
 
+// A number of its own for each pair: what is decided by it does not depend on what was drawn before.
+inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) { return Random(a ^ Random(b).next()).next(); }
+
 }  // namespace perdure::sim

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/hash.h"
 
@@ -19,9 +20,9 @@ struct Violation {
 class Trace {
  public:
   explicit Trace(bool print) : print_(print) {}
-  void line(const std::string& text) {
+  void line(std::string_view text) {
     hash_ = checksum64(text, hash_);
-    if (print_) std::fprintf(stderr, "%s\n", text.c_str());
+    if (print_) std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
   }
   std::uint64_t hash() const { return hash_; }
 

@@ -3,150 +3,183 @@
 #include <algorithm>
 
 #include "base/json.h"
-#include "decider/decider.h"
 #include "loaders/load.h"
+#include "sim/look.h"
 #include "sim/machine.h"
-#include "sim/program.h"
 
 namespace perdure::sim {
 namespace {
 
 namespace h = history;
 
-constexpr DurationMs k_day_ms = 86'400'000;
-
-// A client's view of a run it started.
-struct Client {
-  std::shared_ptr<const plan::Plan> plan;
-  bool acknowledged = false;
-  std::uint32_t next_signal = 1;
-  std::set<std::string> acknowledged_signals;
-  std::map<std::string, std::string> updates;  // acknowledged: what was answered
-  std::uint32_t next_update = 1;
-};
+constexpr DurationMs k_hour_ms = 3'600'000;
 
 class World {
  public:
-  World(std::uint64_t seed, bool print)
-      : print_(print),
-        random_(seed),
+  World(const Scenario& scenario, bool print)
+      : scenario_(scenario),
+        settings_(scenario.settings),
+        print_(print),
         trace_(print),
-        outside_(random_.fork(), judge_, trace_),
-        machine_(random_.fork(), outside_, judge_, trace_) {
+        outside_(settings_, judge_, trace_),
+        machine_(settings_, outside_, judge_, trace_),
+        inspector_(settings_, machine_, outside_, clients_, judge_) {
     outside_.on_fate = [this](const RunKey& run, Fate fate) {
-      if (fate == Fate::refused) strike(Fault::refused, run);
-      if (fate == Fate::lost_answer) strike(Fault::lost_answer, run);
-      if (fate == Fate::hung) strike(Fault::hung, run);
+      if (fate == Fate::refused) inspector_.strike(Fault::refused, run);
+      if (fate == Fate::lost_answer) inspector_.strike(Fault::lost_answer, run);
+      if (fate == Fate::hung) inspector_.strike(Fault::hung, run);
     };
-    machine_.on_failed_call = [this] { strike(Fault::failed_write); };
+    machine_.on_failed_call = [this] { inspector_.strike(Fault::failed_write); };
   }
 
   Outcome live() {
-    write_programs();
+    load_programs();
+    machine_.set_roll(settings_.seed, false);
     if (!judge_.failed()) machine_.boot();
     if (!judge_.failed()) register_workflows();
-    const int operations = 40 + static_cast<int>(random_.below(120));
-    for (int i = 0; i < operations && !judge_.failed(); ++i) operate();
-    if (!judge_.failed()) converge();
-    Outcome outcome;
-    outcome.violation = judge_.first();
-    outcome.trace_hash = trace_.hash();
-    for (const auto& [run, reading] : readings_) {
-      outcome.decisions += reading->batches;
-      outcome.events += reading->last_seq;
+    for (const Operation& operation : scenario_.operations) {
+      if (judge_.failed()) break;
+      operate(operation);
     }
-    outcome.runs = readings_.size();
-    outcome.crashes = crashes_;
-    outcome.coverage = coverage_;
+    if (!judge_.failed()) converge();
     if (print_ && judge_.failed() && machine_.is_up()) print_histories();
-    return outcome;
+    return outcome();
   }
 
  private:
-  // ---- the machine ---------------------------------------------------------------------------------------------------
-
-  void crash() {
-    trace_.line("crash");
-    ++crashes_;
-    strike(Fault::crash);
-    machine_.crash();
-    checkpoint();
+  Outcome outcome() const {
+    Outcome outcome;
+    outcome.violation = judge_.first();
+    outcome.operations = operations_;
+    outcome.trace_hash = trace_.hash();
+    for (const auto& [run, check] : inspector_.runs()) {
+      if (!check) continue;
+      outcome.steps += check->reading().batches;
+      outcome.events += check->reading().last_seq;
+      outcome.partial_runs += check->reading().whole ? 0 : 1;
+    }
+    outcome.runs = inspector_.runs().size();
+    outcome.crashes = crashes_;
+    outcome.rots = rots_;
+    outcome.rots_told = rots_told_;
+    outcome.coverage = inspector_.coverage();
+    return outcome;
   }
-  void shut_down() {
-    trace_.line("shutdown");
-    strike(Fault::shutdown);
-    machine_.shut_down();
-    checkpoint();
-  }
-  void after_call() {
-    if (machine_.has_stopped() && !judge_.failed()) crash();
-  }
-  engine::Engine& engine() { return machine_.engine(); }
 
   // ---- programs ------------------------------------------------------------------------------------------------------
 
-  std::shared_ptr<const plan::Plan> program(const ProgramRules& rules) {
-    const std::string text = random_program(random_, rules);
-    trace_.line(text);
-    auto loaded = loaders::load_native(text, "program.yaml", {}, known_activities());
-    if (!loaded.plan)
-      judge_.violated(0,
-                      "the generator wrote what does not load: " + loaders::render(loaded.diagnostics, false) + text);
-    return loaded.plan;
+  void load_programs() {
+    for (const Program& program : scenario_.children) children_.push_back(load(program));
+    for (const Program& program : scenario_.programs) plans_.push_back(load(program));
   }
-  void write_programs() {
-    children_.push_back(program({"leaf", 1, {}}));
-    children_.push_back(program({"child", 2, {"leaf"}}));
-    for (std::uint32_t i = random_.between(1, 3); i > 0; --i)
-      plans_.push_back(program({"w" + std::to_string(i), 3, {"leaf", "child"}}));
+  std::shared_ptr<const plan::Plan> load(const Program& program) {
+    trace_.line(program.text);
+    auto loaded = loaders::load_native(program.text, program.name, {}, known_activities());
+    if (!loaded.plan)
+      judge_.violated(0, "a program does not load: " + loaders::render(loaded.diagnostics, false) + program.text);
+    return loaded.plan;
   }
   void register_workflows() {
     machine_.set_quiet(true);
     for (const auto& plan : children_)
       if (const auto done = engine().register_workflow(plan); !done) judge_.violated(0, done.error().message);
-    machine_.set_quiet(false);
   }
 
   // ---- what clients and fate do --------------------------------------------------------------------------------------
 
-  void operate() {
-    const auto what = random_.below(1000);
-    if (what < 260) engine_turns();
-    else if (what < 420) outside_.answer_one();
-    else if (what < 530) advance();
-    else if (what < 610) start();
-    else if (what < 830) message();
-    else if (what < 870) machine_.stop_soon(random_.below(12));
-    else if (what < 900) crash();
-    else if (what < 910) shut_down();
-    else if (what < 930) second_process();
-    else if (what < 950) machine_.fill_disk(random_.below(30)), strike(Fault::full_disk);
-    else if (what < 970) jump();
-    else if (what < 985) machine_.settle();
-    else checkpoint();
-    after_call();
+  engine::Engine& engine() { return machine_.engine(); }
+
+  void operate(const Operation& operation) {
+    ++operations_;
+    trace_.line("-- " + std::to_string(operations_) + " " + std::string(to_string(operation.act)));
+    random_ = Random(operation.roll);
+    machine_.set_roll(operation.roll, operation.quiet);
+    carry_out(operation.act);
+    if (judge_.failed()) return;
+    if (machine_.has_stopped()) crash();
+    // What is compacted or removed later must have been read before.
+    if (settings_.compact_over_events != 0 || settings_.retention_ms != 0) look_at_what_is_new();
   }
-  void engine_turns() {
+  void carry_out(Act act) {
+    switch (act) {
+      case Act::turns: return take_turns();
+      case Act::settle: return machine_.settle();
+      case Act::answer: return outside_.answer_one(random_);
+      case Act::answers: return answer_some();
+      case Act::advance: return machine_.pass(random_.chance(80) ? random_.below(3'000) : random_.below(30'000));
+      case Act::jump: return jump();
+      case Act::start: return start();
+      case Act::stop_soon: return machine_.stop_soon(random_.below(12));
+      case Act::crash: return crash();
+      case Act::shutdown: return shut_down();
+      case Act::second_process: return second_process();
+      case Act::fill_disk: return machine_.fill_disk(random_.below(30)), inspector_.strike(Fault::full_disk);
+      case Act::checkpoint: return checkpoint(Depth::usual);
+      case Act::rot: return rot();
+      default: return message(act);
+    }
+  }
+  void take_turns() {
     for (auto n = 1 + random_.below(4); n > 0 && runtime::turn(engine()); --n) {}
   }
-  void advance() { machine_.pass(random_.chance(80) ? random_.below(3'000) : random_.below(30'000)); }
+  void answer_some() {
+    outside_.answer_some(random_);
+    machine_.settle();
+  }
   void jump() {
-    static constexpr DurationMs k_hour = 3'600'000, k_month = 30 * 24 * k_hour;
-    const DurationMs by = random_.chance(50) ? k_hour : random_.chance(80) ? 60'000 : k_month;
+    static constexpr DurationMs k_month = 30 * 24 * k_hour_ms;
+    const DurationMs by = random_.chance(50) ? k_hour_ms : random_.chance(80) ? 60'000 : k_month;
     const bool back = random_.chance(50);
     trace_.line(back ? "clock back" : "clock ahead");
-    strike(back ? Fault::clock_back : Fault::clock_ahead);
+    inspector_.strike(back ? Fault::clock_back : Fault::clock_ahead);
     machine_.clock().set(machine_.clock().now_ms() + (back ? -by : by));
     outside_.answer_overdue();
   }
   void second_process() {
     if (machine_.open_store()) judge_.violated(21, "a second process has opened the store");
   }
+  void crash() {
+    trace_.line("crash");
+    ++crashes_;
+    inspector_.strike(Fault::crash);
+    machine_.crash();
+    checkpoint(Depth::usual);
+  }
+  void shut_down() {
+    trace_.line("shutdown");
+    inspector_.strike(Fault::shutdown);
+    machine_.shut_down();
+    checkpoint(Depth::usual);
+  }
+  // Found, or of no consequence; and once the byte is right again all is well.
+  void rot() {
+    ++rots_;
+    ++crashes_;
+    inspector_.strike(Fault::crash);
+    machine_.set_quiet(true);
+    const auto where = machine_.crash_and_rot(random_);
+    if (!where) {
+      ++rots_told_;
+      trace_.line("damage is told: " + where.error().message);
+      if (where.error().code != ErrorCode::corrupt && where.error().code != ErrorCode::unsupported)
+        judge_.violated(6, "damage is taken for something else: " + where.error().message);
+    } else if (!where->empty() && machine_.is_up()) {
+      machine_.settle();
+      const std::uint64_t before = inspector_.damage_seen();
+      inspector_.look_at_damage(*where);
+      rots_told_ += inspector_.damage_seen() > before ? 1 : 0;
+    }
+    if (judge_.failed()) return;
+    machine_.crash_and_restore();
+    checkpoint(Depth::usual);
+  }
 
-  static std::string input_of(const std::string& id) { return "{\"id\":\"" + id + "\"}"; }
   void start() {
     std::string id = "r" + std::to_string(clients_.size() + 1);
-    if (!clients_.empty() && (clients_.size() >= 8 || random_.chance(15))) id = any_client();
+    // An id whose run was removed is free, so that a second start would be another run.
+    const bool again = settings_.retention_ms == 0 && random_.chance(15);
+    if (!clients_.empty() && (clients_.size() >= settings_.runs_max || again)) id = any_client();
+    if (settings_.retention_ms != 0 && clients_.contains(id)) return;
     auto [at, fresh] = clients_.try_emplace(id);
     Client& client = at->second;
     if (fresh) client.plan = plans_[random_.below(plans_.size())];
@@ -154,15 +187,17 @@ class World {
     engine::StartRequest request;
     request.id = id;
     request.plan = client.plan;
-    request.input = Bytes(input_of(id));
+    request.input = Bytes("{\"id\":\"" + id + "\"}");
     // The answer may come after this engine is gone, and then counts for nothing.
-    engine().start_async(std::move(request), [this, id, life = machine_.lives()](Result<engine::Started> started) {
-      if (life != machine_.lives() || machine_.has_stopped()) return;
-      Client& of = clients_[id];
-      if (!started) return judge_error("start of " + id, started.error());
-      if (of.acknowledged && !started->existed) judge_.violated(24, "run " + id + " was started twice");
-      of.acknowledged = true;
-    });
+    engine().start_async(std::move(request),
+                         [this, id, life = machine_.lives()](const Result<engine::Started>& started) {
+                           if (life != machine_.lives() || machine_.has_stopped()) return;
+                           Client& of = clients_[id];
+                           if (!started) return judge_error("start of " + id, started.error());
+                           if (of.acknowledged && !started->existed)
+                             judge_.violated(24, "run " + id + " was started twice");
+                           of.acknowledged = true;
+                         });
   }
   const std::string& any_client() {
     auto at = clients_.begin();
@@ -170,33 +205,30 @@ class World {
     return at->first;
   }
   // What a client may be told in bad times.
-  static bool is_trouble(const Error& error) {
-    return error.code == ErrorCode::io || error.code == ErrorCode::exhausted || error.code == ErrorCode::cancelled;
-  }
   void judge_error(const std::string& what, const Error& error) {
     trace_.line(what + ": " + error.message);
     if (error.code == ErrorCode::corrupt || error.code == ErrorCode::internal || error.code == ErrorCode::lease_lost)
       judge_.violated(23, what + ": " + error.message);
   }
 
-  void message() {
+  void message(Act act) {
     if (clients_.empty()) return;
     const std::string id = any_client();
     Client& client = clients_[id];
     const RunKey run{"default", id};
-    const auto what = random_.below(100);
     Status status;
-    if (what < 35) signal(run, client);
-    else if (what < 50) update(run, client);
-    else if (what < 70) review();
-    else if (what < 77) status = engine().pause(run, "sim", ""), strike(Fault::pause, run);
-    else if (what < 86) status = engine().resume(run, "sim", "");
-    else if (what < 89) status = engine().cancel(run, "sim", ""), strike(Fault::cancel, run);
-    else if (what < 91) status = engine().terminate(run, "sim", ""), strike(Fault::terminate, run);
-    else if (what < 94) status = engine().retry(run, "sim", "");
-    else if (what < 95) restart(run, client);
-    else if (what < 97) static_cast<void>(engine().describe(run));
-    else static_cast<void>(engine().query(run, "n"));
+    switch (act) {
+      case Act::signal: return signal(run, client);
+      case Act::update: return update(run, client);
+      case Act::review: return review();
+      case Act::restart: return restart(run, client);
+      case Act::query: return query(run);
+      case Act::pause: status = engine().pause(run, "sim", ""), inspector_.strike(Fault::pause, run); break;
+      case Act::resume: status = engine().resume(run, "sim", ""); break;
+      case Act::cancel: status = engine().cancel(run, "sim", ""), inspector_.strike(Fault::cancel, run); break;
+      case Act::terminate: status = engine().terminate(run, "sim", ""), inspector_.strike(Fault::terminate, run); break;
+      default: status = engine().retry(run, "sim", ""); break;
+    }
     if (!status) judge_error("message to " + id, status.error());
   }
   // One sender, who goes on only when the one before was acknowledged, and sometimes repeats itself.
@@ -250,24 +282,12 @@ class World {
     if (!restarted) return judge_error("restart", restarted.error());
     trace_.line("restarted as " + restarted->run.id);
   }
+  void query(const RunKey& run) {
+    if (random_.chance(50)) static_cast<void>(engine().describe(run));
+    else static_cast<void>(engine().query(run, "n"));
+  }
 
   // ---- looking -------------------------------------------------------------------------------------------------------
-
-  void strike(Fault fault) { struck_.insert(fault); }
-  void strike(Fault fault, const RunKey& run) { struck_runs_.insert({run, fault}); }
-  void cover(const RunKey& run, const Reading& reading) {
-    const auto mark = [&](Fault fault) {
-      for (const decider::Frame& frame : reading.state.frames) {
-        if (!frame.live) continue;
-        ++coverage_
-              .cells[static_cast<std::size_t>(reading.plan->nodes[frame.node].kind)][static_cast<std::size_t>(fault)];
-        if (frame.phase == decider::Phase::compensating) ++coverage_.compensating[static_cast<std::size_t>(fault)];
-      }
-    };
-    for (const Fault fault : struck_) mark(fault);
-    for (const auto& [of, fault] : struck_runs_)
-      if (of == run) mark(fault);
-  }
 
   // The store has recovered from whatever it met, and the engine has nothing left to do at this instant.
   bool is_well() {
@@ -277,7 +297,7 @@ class World {
     machine_.settle();
     return !told && told.error().code == ErrorCode::not_found;
   }
-  void checkpoint() {
+  void checkpoint(Depth depth) {
     if (judge_.failed()) return;
     trace_.line("checkpoint");
     const bool was_quiet = machine_.set_quiet(true);
@@ -285,96 +305,24 @@ class World {
       if (tries == 60) return judge_.violated(2, "the store does not recover: " + trouble_);
       machine_.pass(1'000);
     }
-    look();
+    inspector_.look(depth);
     machine_.set_quiet(was_quiet);
-    struck_.clear();
-    struck_runs_.clear();
   }
-
-  void look() {
+  void look_at_what_is_new() {
     if (judge_.failed()) return;
-    const auto doctor = engine().doctor();
-    if (!doctor) return judge_.violated(14, "the doctor fails: " + doctor.error().message);
-    if (!doctor->clean) return judge_.violated(14, "the doctor finds: " + doctor->findings.front());
-    engine::ListRequest request;
-    request.limit = 1000;
-    const auto list = engine().list(request);
-    if (!list) return judge_.violated(32, "the list fails: " + list.error().message);
-    std::set<std::string> listed;
-    for (const engine::RunSummary& row : list->runs) {
-      listed.insert(row.run.id);
-      look_at(row);
-      if (judge_.failed()) return;
-    }
-    for (const auto& [id, client] : clients_)
-      if (client.acknowledged && !listed.contains(id))
-        return judge_.violated(1, "run " + id + " was acknowledged and is gone");
-    for (const auto& [effect, attempts] : outside_.attempts())
-      for (const std::uint32_t attempt : attempts)
-        if (!listed.contains(effect.first.id) || !readings_[effect.first]->attempts.contains({effect.second, attempt}))
-          return judge_.violated(23, "attempt " + std::to_string(attempt) + " of " + to_string(effect.first) + " #" +
-                                         std::to_string(effect.second) + " was handed out and is not in the history");
-  }
-  void look_at(const engine::RunSummary& row) {
-    const auto view = engine().describe(row.run);
-    if (!view) return judge_.violated(32, "run " + row.run.id + " is listed, but " + view.error().message);
-    if (view->status == "quarantined")
-      return judge_.violated(7, "run " + row.run.id + " is quarantined: " + (view->error ? view->error->title : ""));
-    if (view->status != row.status)
-      return judge_.violated(32, "run " + row.run.id + " is " + view->status + " and listed as " + row.status);
-    const auto known = readings_.find(row.run);
-    if (known != readings_.end()) cover(row.run, *known->second);
-    // Read before, and nothing has come since. After a crash everything is read anew.
-    if (known != readings_.end() && known->second->last_seq == view->events &&
-        known->second->seen_in == machine_.lives())
-      return look_at_messages(row.run, *known->second);
-    const auto entries = engine().history(row.run, 1, 1'000'000);
-    if (!entries) return judge_.violated(7, "run " + row.run.id + " has no history: " + entries.error().message);
-    Earlier& before = earlier_[row.run];
-    const auto plan = engine().plan(view->plan_hash);
-    if (!plan) return judge_.violated(7, "run " + row.run.id + " has lost its plan: " + plan.error().message);
-    const auto reading = read_history(row.run, *entries, *plan, before, judge_);
-    reading->seen_in = machine_.lives();
-    readings_[row.run] = reading;
-    cover(row.run, *reading);
-    before = {reading->last_seq, reading->prefix_hash};
-    if (judge_.failed()) return;
-    if (std::string(h::to_string(decider::visible_status(reading->state))) != view->status)
-      return judge_.violated(7, "run " + row.run.id + " is " + view->status + ", its history says otherwise");
-    const auto replay = engine().replay(row.run);
-    if (!replay) return judge_.violated(7, "run " + row.run.id + " does not replay: " + replay.error().message);
-    reading->batches = replay->batches;
-    if (!replay->matches) return judge_.violated(7, "run " + row.run.id + ": " + replay->differences.front());
-    look_at_messages(row.run, *reading);
-  }
-  void look_at_messages(const RunKey& run, const Reading& reading) {
-    const auto found = clients_.find(run.id);
-    if (found == clients_.end()) return;
-    const Client& client = found->second;
-    std::set<std::string> signals(reading.signal_keys.begin(), reading.signal_keys.end());
-    for (const std::string& key : client.acknowledged_signals)
-      if (!signals.contains(key))
-        judge_.violated(16, "run " + run.id + ": signal " + key + " was acknowledged and is gone");
-    std::uint64_t last = 0;
-    for (const std::string& key : reading.signal_keys) {
-      const std::uint64_t number = std::stoull(key.substr(1));
-      if (key[0] == 's' && number < last) judge_.violated(16, "run " + run.id + ": signal " + key + " is out of order");
-      if (key[0] == 's') last = number;
-    }
-    std::set<std::string> updates(reading.update_ids.begin(), reading.update_ids.end());
-    for (const auto& [id, answer] : client.updates)
-      if (!updates.contains(id))
-        judge_.violated(23, "run " + run.id + ": update " + id + " was acknowledged and is gone");
+    const bool was_quiet = machine_.set_quiet(true);
+    if (is_well()) inspector_.look(Depth::new_events);
+    machine_.set_quiet(was_quiet);
   }
 
   void print_histories() {
-    for (const auto& [run, reading] : readings_) {
+    for (const auto& [run, check] : inspector_.runs()) {
       const auto entries = engine().history(run, 1, 1'000'000);
-      if (!entries) continue;
+      if (!entries || !check) continue;
       for (const engine::HistoryEntry& entry : *entries) {
         Value shown = h::to_value(entry.event, entry.seq, entry.at);
         if (const Value* node = shown.find("node"); node != nullptr && node->is_integer())
-          shown.set("node", reading->plan->nodes[static_cast<std::size_t>(node->as_int())].name);
+          shown.set("node", check->reading().plan->nodes[static_cast<std::size_t>(node->as_int())].name);
         std::fprintf(stderr, "%s %s\n", run.id.c_str(), to_json(shown).substr(0, 300).c_str());
       }
     }
@@ -386,32 +334,34 @@ class World {
     trace_.line("converge");
     machine_.end_faults();
     outside_.wild = false;
-    checkpoint();
+    checkpoint(Depth::usual);
     DurationMs step = 1'000;
     std::vector<engine::RunSummary> open;
-    for (int round = 0; round < 400 && !judge_.failed(); ++round) {
+    for (int round = 0; round < 2'000 && !judge_.failed(); ++round) {
       machine_.settle();
       outside_.answer_all();
       machine_.settle();
+      if (settings_.compact_over_events != 0 || settings_.retention_ms != 0) look_at_what_is_new();
       open = open_runs();
       if (open.empty() && outside_.held() == 0) break;
       for (const engine::RunSummary& row : open) help(row);
       machine_.pass(step);
-      step = round < 100 ? 1'000 : std::min<DurationMs>(step * 2, k_day_ms);
+      if (round > 10) step = std::min<DurationMs>(step + step / 4, k_hour_ms);
     }
     if (judge_.failed()) return;
-    checkpoint();
+    checkpoint(Depth::all);
+    if (judge_.failed()) return;
     if (!open.empty()) return judge_stuck(open.front());
-    judge_ledger();
-    if (!judge_.failed() && random_.chance(30)) {
-      crash();  // and all of it is still there
-      machine_.settle();
-      judge_ledger();
-    }
+    inspector_.judge_ledger();
+    if (judge_.failed() || settings_.crash_at_end == 0) return;
+    ++crashes_;
+    machine_.crash();  // and all of it is still there
+    checkpoint(Depth::all);
+    inspector_.judge_ledger();
   }
   std::vector<engine::RunSummary> open_runs() {
     engine::ListRequest request;
-    request.limit = 1000;
+    request.limit = 10'000;
     std::vector<engine::RunSummary> open;
     auto list = engine().list(request);
     if (!list) return open;
@@ -419,10 +369,12 @@ class World {
       if (row.closed_at == 0) open.push_back(std::move(row));
     return open;
   }
+  // A run at work goes on by itself, now that activities answer.
   void help(const engine::RunSummary& row) {
+    if (row.status == "paused") static_cast<void>(engine().resume(row.run, "sim", ""));
+    if (row.status != "waiting") return;
     const auto view = engine().describe(row.run);
     if (!view) return;
-    if (view->status == "paused") static_cast<void>(engine().resume(row.run, "sim", ""));
     for (const engine::ReviewView& review : view->reviews) decide_review(review, true);
     for (const std::string& what : view->waiting_for) {
       if (!what.starts_with("signal ")) continue;
@@ -438,50 +390,25 @@ class World {
       for (const std::string& what : view->waiting_for) text += "; waits for " + what;
     judge_.violated(2, text);
   }
-  // After an abort nothing is in effect that could have been undone.
-  void judge_ledger() {
-    for (const auto& [run, reading] : readings_) {
-      const auto status = reading->state.status;
-      const bool aborted =
-          status == h::RunStatus::failed || status == h::RunStatus::cancelled || status == h::RunStatus::timed_out;
-      if (status == h::RunStatus::compensation_failed)
-        return judge_.violated(18, "run " + run.id + " could not be undone, though all undoing works in the end");
-      if (!aborted) continue;
-      const auto left = in_force(run, *reading, outside_);
-      if (!left.empty())
-        return judge_.violated(20, "run " + run.id + " is " + std::string(h::to_string(status)) + " and effect #" +
-                                       std::to_string(left.front()) + " is still there");
-      if (reading->last_pivot != 0) continue;
-      for (const std::string& child : reading->waited_children) {
-        const auto found = readings_.find({run.tenant, child});
-        if (found == readings_.end() || found->second->state.status != h::RunStatus::completed) continue;
-        if (!in_force(found->first, *found->second, outside_).empty())
-          return judge_.violated(20, "run " + run.id + " is " + std::string(h::to_string(status)) +
-                                         " and effects of its child " + child + " are still there");
-      }
-    }
-  }
 
+  const Scenario& scenario_;
+  const Settings& settings_;
   bool print_;
-  Random random_;
+  Random random_{0};
   Judge judge_;
   Trace trace_;
   Outside outside_;
   Machine machine_;
-  std::uint64_t crashes_ = 0;
+  std::size_t operations_ = 0;
+  std::uint64_t crashes_ = 0, rots_ = 0, rots_told_ = 0;
   std::string trouble_;
-
   std::vector<std::shared_ptr<const plan::Plan>> plans_, children_;
-  std::map<std::string, Client> clients_;
-  std::map<RunKey, std::shared_ptr<Reading>> readings_;
-  std::map<RunKey, Earlier> earlier_;
-  std::set<Fault> struck_;
-  std::set<std::pair<RunKey, Fault>> struck_runs_;
-  Coverage coverage_;
+  Clients clients_;
+  Inspector inspector_;
 };
 
 }  // namespace
 
-Outcome live(std::uint64_t seed, bool print_trace) { return World(seed, print_trace).live(); }
+Outcome live(const Scenario& scenario, bool print_trace) { return World(scenario, print_trace).live(); }
 
 }  // namespace perdure::sim

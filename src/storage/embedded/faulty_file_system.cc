@@ -204,6 +204,12 @@ std::vector<std::pair<std::string, std::uint64_t>> FaultyFileSystem::written() c
   return files;
 }
 
+std::string FaultyFileSystem::peek(const std::string& path, std::uint64_t offset) const {
+  const auto found = names_.find(path);
+  if (found == names_.end()) return {};
+  return found->second->read(offset / k_sector_bytes * k_sector_bytes, k_sector_bytes);
+}
+
 void FaultyFileSystem::rot(const std::string& path, std::uint64_t offset, std::uint8_t bits) {
   File& file = *names_.at(path);
   CHECK(offset < file.bytes.size());

@@ -68,6 +68,8 @@ class FaultyFileSystem final : public FileSystem {
   std::map<std::string, std::string> snapshot() const;
   // Files and how many of their bytes were ever written; what follows in a file is zeros.
   std::vector<std::pair<std::string, std::uint64_t>> written() const;
+  // The sector around a byte; empty when there is none.
+  std::string peek(const std::string& path, std::uint64_t offset) const;
   // Bits of a byte that was written turn over, without a trace.
   void rot(const std::string& path, std::uint64_t offset, std::uint8_t bits);
   void restore(const std::map<std::string, std::string>& files);

@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
     std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
     std::fflush(stdout);
     limit_seed();
-    const perdure::sim::Outcome outcome = perdure::sim::live(seed, false);
+    const perdure::sim::Outcome outcome = perdure::sim::live(perdure::sim::make_scenario(seed), false);
     if (!outcome.violation) continue;
     std::printf("found %d %s\n", outcome.violation->invariant, outcome.violation->text.c_str());
     return 1;

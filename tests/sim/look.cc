@@ -1,0 +1,322 @@
+#include "sim/look.h"
+
+#include <algorithm>
+#include <bitset>
+
+#include "base/json.h"
+#include "decider/decider.h"
+#include "runtime/views.h"
+
+namespace perdure::sim {
+namespace {
+
+namespace h = history;
+
+constexpr std::size_t k_page_bytes = std::size_t{1} << 20;
+// A look in so many asks the doctor, describes a run, reads a closed run again after a crash.
+constexpr std::uint32_t k_doctor_one_in = 6, k_describe_one_in = 8, k_again_one_in = 4;
+
+bool is_damage(ErrorCode code) { return code == ErrorCode::corrupt || code == ErrorCode::unsupported; }
+
+Result<engine::RunList> list_all(engine::Engine& engine) {
+  engine::ListRequest request;
+  request.limit = 10'000;
+  return engine.list(request);
+}
+
+}  // namespace
+
+// ---- one run ------------------------------------------------------------------------------------------------------------
+
+HistoryCheck* Inspector::check_of(const RunKey& run) {
+  std::unique_ptr<HistoryCheck>& check = runs_[run];
+  if (check) return check.get();
+  const auto view = machine_.engine().describe(run);
+  if (!view) {
+    judge_.violated(32, "run " + run.id + " is listed, but " + view.error().message);
+    return nullptr;
+  }
+  if (view->status == "quarantined") {
+    judge_.violated(7, "run " + run.id + " is quarantined: " + (view->error ? view->error->title : ""));
+    return nullptr;
+  }
+  const auto plan = machine_.engine().plan(view->plan_hash);
+  if (!plan) {
+    judge_.violated(7, "run " + run.id + " has lost its plan: " + plan.error().message);
+    return nullptr;
+  }
+  check = std::make_unique<HistoryCheck>(run, *plan, judge_, settings_.replay_one_in);
+  return check.get();
+}
+
+Status Inspector::read(HistoryCheck& check, std::uint64_t from) {
+  runtime::Payloads payloads(machine_.store());
+  const std::uint64_t had = check.reading().last_seq;
+  std::uint64_t next = from;
+  for (;;) {
+    PERDURE_TRY(page, machine_.store().history(check.run(), next, k_page_bytes));
+    if (page.empty()) break;
+    for (const storage::HistoryBatch& stored : page) {
+      if (settings_.compact_over_events != 0 && stored.first_seq > check.next()) check.skip_to(stored.first_seq);
+      next = stored.first_seq + stored.count;
+      if (check.knows(stored.first_seq)) {
+        check.check_known(stored);
+        continue;
+      }
+      PERDURE_TRY(batch, payloads.decode(stored.batch.view()));
+      check.take(stored, batch);
+      if (judge_.failed()) return {};
+    }
+  }
+  if (settings_.compact_over_events != 0) {  // all of it may be behind the snapshot
+    PERDURE_TRY(loaded, machine_.store().load(check.run()));
+    if (loaded.last_seq >= check.next()) check.skip_to(loaded.last_seq + 1);
+    next = loaded.last_seq + 1;
+  }
+  if (had > 0 && from <= had && next <= had)
+    judge_.violated(23, "run " + check.run().id + " had " + std::to_string(had) + " durable events and has " +
+                            std::to_string(next - 1));
+  return {};
+}
+
+void Inspector::look_at(const engine::RunSummary& row, Depth depth) {
+  if (row.status == "quarantined") return judge_.violated(7, "run " + row.run.id + " is quarantined");
+  HistoryCheck* check = check_of(row.run);
+  if (check == nullptr) return;
+  Seen& seen = seen_[row.run];
+  const bool is_over = row.closed_at != 0 && seen.status == row.status && seen.updated_at == row.updated_at;
+  const bool same_life = seen.life == machine_.lives();
+  const bool again = depth == Depth::all || (!same_life && depth == Depth::usual && random_.one_in(k_again_one_in));
+  if (depth != Depth::new_events) cover(*check);
+  const std::uint64_t before = check->reading().last_seq;
+  // What comes after the last that was seen; after a crash also a little of what was seen, or all of it.
+  const std::uint64_t from = again ? 1 : same_life || is_over ? check->next() : check->shortly_before();
+  if (const Status status = read(*check, from); !status)
+    return judge_.violated(7, "run " + row.run.id + " has no history: " + status.error().message);
+  if (judge_.failed()) return;
+  seen = {machine_.lives(), row.status, row.updated_at};
+  const Reading& reading = check->reading();
+  if (reading.whole && h::to_string(decider::visible_status(reading.state)) != row.status)
+    return judge_.violated(32, "run " + row.run.id + " is listed as " + row.status + ", its history says " +
+                                   std::string(h::to_string(decider::visible_status(reading.state))));
+  if (depth == Depth::new_events) return;
+  if (reading.last_seq != before) {
+    cover(*check);
+    check->check_state();
+    look_at_messages(*check);
+  }
+  if (depth == Depth::all || random_.one_in(k_describe_one_in)) compare_view(*check, row);
+  if (depth != Depth::all) return;
+  // From the beginning it costs the number of decisions times the size of the state.
+  constexpr std::uint64_t k_cheap_bytes = std::uint64_t{256} << 10;
+  const std::uint64_t cost = reading.batches * decider::footprint(reading.state) / k_cheap_bytes;
+  if (random_.one_in(static_cast<std::uint32_t>(settings_.replay_one_in + cost))) replay(row.run, reading);
+}
+
+void Inspector::replay(const RunKey& run, const Reading& reading) {
+  const auto report = machine_.engine().replay(run);
+  if (!report && report.error().code == ErrorCode::unsupported && settings_.compact_over_events != 0) return;
+  if (!report) return judge_.violated(7, "run " + run.id + " does not replay: " + report.error().message);
+  if (!report->matches) return judge_.violated(7, "run " + run.id + ": " + report->differences.front());
+  if (report->events != reading.last_seq) judge_.violated(7, "run " + run.id + ": replay has other events");
+}
+
+// The state in the engine's memory is the fold of the history.
+void Inspector::compare_view(const HistoryCheck& check, const engine::RunSummary& row) {
+  const auto view = machine_.engine().describe(row.run);
+  if (!view) return judge_.violated(32, "run " + row.run.id + " is listed, but " + view.error().message);
+  if (view->status != row.status)
+    return judge_.violated(32, "run " + row.run.id + " is " + view->status + " and listed as " + row.status);
+  if (view->events != check.reading().last_seq)
+    return judge_.violated(7, "run " + row.run.id + " has " + std::to_string(view->events) + " events in memory and " +
+                                  std::to_string(check.reading().last_seq) + " in its history");
+  constexpr std::uint64_t k_last = 5;
+  const std::uint64_t last = check.reading().last_seq;
+  const auto entries = machine_.engine().history(row.run, last - std::min(last, k_last) + 1, 100);
+  const bool all_there = entries && entries->size() == std::min(last, k_last) && entries->back().seq == last;
+  if (!entries || (!all_there && settings_.compact_over_events == 0))
+    return judge_.violated(7, "run " + row.run.id + ": the engine's history is not the store's");
+  if (!check.reading().whole) return;
+  const engine::RunView folded = runtime::run_view(check.reading().state);
+  const auto differs = [&](const char* what) {
+    judge_.violated(7, "run " + row.run.id + ": " + what + " in memory is not what the history says");
+  };
+  if (!(view->context == folded.context)) differs("the context");
+  if (!(view->output == folded.output)) differs("the output");
+  if (view->waiting_for != folded.waiting_for) differs("what it waits for");
+  if (view->steps.size() != folded.steps.size()) return differs("the list of steps");
+  for (std::size_t i = 0; i < view->steps.size(); ++i)
+    if (view->steps[i].path != folded.steps[i].path || view->steps[i].status != folded.steps[i].status ||
+        view->steps[i].attempt != folded.steps[i].attempt)
+      return differs("a step");
+}
+
+void Inspector::look_at_messages(const HistoryCheck& check) {
+  const auto found = clients_.find(check.run().id);
+  if (found == clients_.end() || !check.reading().whole) return;
+  const Client& client = found->second;
+  const Reading& reading = check.reading();
+  for (const std::string& key : client.acknowledged_signals)
+    if (!reading.signals.contains(key))
+      judge_.violated(16, "run " + check.run().id + ": signal " + key + " was acknowledged and is gone");
+  std::uint64_t last = 0;
+  for (const std::string& key : reading.signal_keys) {
+    const std::uint64_t number = std::stoull(key.substr(1));
+    if (number < last) judge_.violated(16, "run " + check.run().id + ": signal " + key + " is out of order");
+    last = number;
+  }
+  for (const auto& [id, answer] : client.updates)
+    if (!reading.updates.contains(id))
+      judge_.violated(23, "run " + check.run().id + ": update " + id + " was acknowledged and is gone");
+}
+
+// ---- all of them --------------------------------------------------------------------------------------------------------
+
+void Inspector::look(Depth depth) {
+  if (judge_.failed()) return;
+  random_ = Random(mix(settings_.seed, ++looks_));
+  latest_ = std::max(latest_, machine_.clock().now_ms());
+  if (depth == Depth::all || (depth == Depth::usual && random_.one_in(k_doctor_one_in))) {
+    const auto doctor = machine_.engine().doctor();
+    if (!doctor) return judge_.violated(14, "the doctor fails: " + doctor.error().message);
+    if (!doctor->clean) return judge_.violated(14, "the doctor finds: " + doctor->findings.front());
+  }
+  const auto list = list_all(machine_.engine());
+  if (!list) return judge_.violated(32, "the list fails: " + list.error().message);
+  std::set<RunKey> listed;
+  for (const engine::RunSummary& row : list->runs) {
+    listed.insert(row.run);
+    look_at(row, depth);
+    if (judge_.failed()) return;
+  }
+  look_for_missing(listed);
+  if (depth == Depth::new_events) return;
+  look_at_handed_out(listed);
+  struck_.clear();
+  struck_runs_.clear();
+}
+
+bool Inspector::may_be_gone(const HistoryCheck& check) const {
+  const Reading& reading = check.reading();
+  return settings_.retention_ms != 0 && reading.ended &&
+         reading.last_at <= latest_ - static_cast<DurationMs>(settings_.retention_ms);
+}
+
+void Inspector::look_for_missing(const std::set<RunKey>& listed) {
+  for (const auto& [run, check] : runs_) {
+    if (!check || listed.contains(run)) continue;
+    if (settings_.retention_ms == 0) return judge_.violated(1, "run " + run.id + " was there and is gone");
+    if (!may_be_gone(*check)) return judge_.violated(37, "run " + run.id + " was removed before its time");
+  }
+  for (const auto& [id, client] : clients_)
+    if (const RunKey run{"default", id}; client.acknowledged && !listed.contains(run) && !runs_.contains(run))
+      return judge_.violated(1, "run " + id + " was acknowledged and is gone");
+}
+
+// An attempt that was handed out once is in the history for good, so each is looked at once.
+void Inspector::look_at_handed_out(const std::set<RunKey>& listed) {
+  const auto& all = outside_.handed_out();
+  for (; handed_out_checked_ < all.size(); ++handed_out_checked_) {
+    const auto& [effect, attempt] = all[handed_out_checked_];
+    const auto found = runs_.find(effect.first);
+    if (found != runs_.end() && found->second) {
+      const Reading& reading = found->second->reading();
+      if (!reading.whole || may_be_gone(*found->second)) continue;
+      const auto known = reading.attempts.find(effect.second);
+      if (listed.contains(effect.first) && known != reading.attempts.end() && attempt <= known->second) continue;
+    }
+    return judge_.violated(23, "attempt " + std::to_string(attempt) + " of " + to_string(effect.first) + " #" +
+                                   std::to_string(effect.second) + " was handed out and is not in the history");
+  }
+}
+
+void Inspector::cover(const HistoryCheck& check) {
+  if (!check.reading().whole) return;
+  std::bitset<k_faults> faults;
+  for (const Fault fault : struck_) faults.set(static_cast<std::size_t>(fault));
+  for (const auto& [of, fault] : struck_runs_)
+    if (of == check.run()) faults.set(static_cast<std::size_t>(fault));
+  if (faults.none()) return;
+  std::bitset<k_kinds> kinds;
+  bool compensating = false;
+  for (const decider::Frame& frame : check.reading().state.frames) {
+    if (!frame.live) continue;
+    kinds.set(static_cast<std::size_t>(check.reading().plan->nodes[frame.node].kind));
+    compensating = compensating || frame.phase == decider::Phase::compensating;
+  }
+  for (std::size_t fault = 0; fault < k_faults; ++fault) {
+    if (!faults[fault]) continue;
+    for (std::size_t kind = 0; kind < k_kinds; ++kind) coverage_.cells[kind][fault] += kinds[kind] ? 1 : 0;
+    coverage_.compensating[fault] += compensating ? 1 : 0;
+  }
+}
+
+void Inspector::judge_ledger() const {
+  for (const auto& [run, check] : runs_) {
+    const Reading& reading = check->reading();
+    if (!reading.whole) continue;
+    const auto status = reading.state.status;
+    const bool aborted =
+        status == h::RunStatus::failed || status == h::RunStatus::cancelled || status == h::RunStatus::timed_out;
+    if (status == h::RunStatus::compensation_failed)
+      return judge_.violated(18, "run " + run.id + " could not be undone, though all undoing works in the end");
+    if (!aborted) continue;
+    const auto left = in_force(run, reading, outside_);
+    if (!left.empty())
+      return judge_.violated(20, "run " + run.id + " is " + std::string(h::to_string(status)) + " and effect #" +
+                                     std::to_string(left.front()) + " is still there");
+    if (reading.last_pivot != 0) continue;
+    for (const std::string& child : reading.waited_children) {
+      const auto found = runs_.find({run.tenant, child});
+      if (found == runs_.end() || !found->second->reading().whole ||
+          found->second->reading().state.status != h::RunStatus::completed)
+        continue;
+      if (!in_force(found->first, found->second->reading(), outside_).empty())
+        return judge_.violated(20, "run " + run.id + " is " + std::string(h::to_string(status)) +
+                                       " and effects of its child " + child + " are still there");
+    }
+  }
+}
+
+// ---- a damaged store ----------------------------------------------------------------------------------------------------
+
+void Inspector::look_at_damage(const std::string& where) {
+  runtime::Payloads payloads(machine_.store());
+  const bool in_blob = where.find("/blobs/") != std::string::npos;
+  const auto list = list_all(machine_.engine());
+  if (!list) {
+    ++damage_seen_;
+    if (!is_damage(list.error().code)) judge_.violated(32, "damage in " + where + ": " + list.error().message);
+    return;
+  }
+  std::set<RunKey> listed;
+  for (const engine::RunSummary& row : list->runs) listed.insert(row.run);
+  for (const auto& [run, check] : runs_) {
+    if (!listed.contains(run) && !may_be_gone(*check))
+      return judge_.violated(1, "damage in " + where + ": run " + run.id + " is gone, and nobody says so");
+    // What is read must be right.
+    const auto page = machine_.store().history(run, 1, SIZE_MAX);
+    if (!page) {
+      ++damage_seen_;
+      if (!is_damage(page.error().code)) judge_.violated(7, "damage in " + where + ": " + page.error().message);
+      continue;
+    }
+    bool refused = false;
+    for (const storage::HistoryBatch& stored : *page) {
+      if (check->knows(stored.first_seq)) check->check_known(stored);
+      const auto batch = payloads.decode(stored.batch.view());
+      refused = refused || !batch;
+      if (!batch && !is_damage(batch.error().code))
+        judge_.violated(7, "damage in " + where + ": run " + run.id + ": " + batch.error().message);
+    }
+    damage_seen_ += refused ? 1 : 0;
+    const auto view = machine_.engine().describe(run);
+    const bool shut = !view || view->status == "quarantined";
+    // Only blobs can be read alone: all else is checked when the store is opened.
+    if (shut && listed.contains(run) && !(refused && in_blob))
+      return judge_.violated(7, "damage in " + where + " has harmed run " + run.id + ": " +
+                                    (view ? "it is quarantined" : view.error().message));
+  }
+}
+
+}  // namespace perdure::sim
