@@ -241,7 +241,8 @@ void Inspector::cover(const HistoryCheck& check) {
   bool compensating = false;
   for (const decider::Frame& frame : check.reading().state.frames) {
     if (!frame.live) continue;
-    kinds.set(static_cast<std::size_t>(check.reading().plan->nodes[frame.node].kind));
+    const auto kind = static_cast<std::size_t>(check.reading().plan->nodes[frame.node].kind);
+    if (kind < k_kinds) kinds.set(kind);
     compensating = compensating || frame.phase == decider::Phase::compensating;
   }
   for (std::size_t fault = 0; fault < k_faults; ++fault) {

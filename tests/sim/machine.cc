@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "sim/shaky_tables.h"
 #include "storage/embedded/embedded_store.h"
 #include "storage/embedded/mirror_tables.h"
 
@@ -54,11 +55,23 @@ DiskFault Machine::disk_fault(std::uint64_t call) {
   return DiskFault::none;
 }
 
+Status Machine::read_tables() {
+  if (files_.crashed()) return fail(ErrorCode::io, "tables: the machine has stopped");
+  if (quiet_ || settings_.read_error_one_in == 0) return {};
+  if (!disk_random_.one_in(static_cast<std::uint32_t>(settings_.read_error_one_in))) return {};
+  if (on_failed_call) on_failed_call();
+  return fail(ErrorCode::io, "tables: input/output error");
+}
+
 Result<std::unique_ptr<storage::Store>> Machine::open_store() {
   storage::EmbeddedOptions options;
   options.threads = false;
   options.files = &files_;
-  options.open_tables = storage::open_mirror_tables;
+  options.open_tables = [this](storage::FileSystem& files,
+                               const std::string& directory) -> Result<std::unique_ptr<storage::Tables>> {
+    PERDURE_TRY(tables, storage::open_mirror_tables(files, directory));
+    return shaky_tables(std::move(tables), [this] { return read_tables(); });
+  };
   options.overlay_bytes = settings_.overlay_bytes;
   options.first_segment_bytes = settings_.first_segment_bytes;
   options.segment_bytes = 8 << 20;  // a commit of the engine may be of a megabyte and a run

@@ -63,6 +63,7 @@ class Machine {
 
  private:
   storage::DiskFault disk_fault(std::uint64_t call);
+  Status read_tables();
   runtime::RuntimeOptions runtime_options();
   Status start_engine();
   void die();

@@ -61,6 +61,7 @@ Settings random_settings(Random& random, std::uint64_t seed, bool busy) {
   if (random.chance(30)) s.in_flight = random.between(1, 4);
   s.boot_crash_one_in = busy ? 12 : 6;
   s.crash_at_end = random.chance(30) ? 1 : 0;
+  if (random.chance(25)) s.read_error_one_in = random.between(10, 400);
   if (random.chance(10)) s.slow_one_in = random.between(20, 200);
   if (random.chance(6)) s.big_percent = random.between(2, 10);
   if (random.chance(50)) s.snapshot_over_bytes = random.between(200, 8'000);

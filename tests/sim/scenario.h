@@ -60,8 +60,9 @@ struct Settings {
   std::uint64_t snapshot_over_bytes = 65'536;
   std::uint64_t compact_over_events = 0;
   std::uint64_t retention_ms = 0;
-  std::uint64_t error_one_in = 0;  // calls to the disk; 0: never
-  std::uint64_t slow_one_in = 0;   // calls to the disk take up to 20 s
+  std::uint64_t error_one_in = 0;       // calls to the disk; 0: never
+  std::uint64_t read_error_one_in = 0;  // reads of the tables
+  std::uint64_t slow_one_in = 0;        // calls to the disk take up to 20 s
   std::uint64_t boot_crash_one_in = 0;
   std::uint64_t at_once_percent = 30;  // of activities: done as soon as they are started
   std::uint64_t refused_percent = 10;
@@ -105,6 +106,7 @@ inline constexpr std::array k_knobs{
     Knob{"compact_over_events", &Settings::compact_over_events},
     Knob{"retention_ms", &Settings::retention_ms},
     Knob{"error_one_in", &Settings::error_one_in},
+    Knob{"read_error_one_in", &Settings::read_error_one_in},
     Knob{"slow_one_in", &Settings::slow_one_in},
     Knob{"boot_crash_one_in", &Settings::boot_crash_one_in},
     Knob{"at_once_percent", &Settings::at_once_percent},
