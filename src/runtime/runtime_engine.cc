@@ -96,7 +96,7 @@ void RuntimeEngine::shutdown() {
   if (clock_subscription_ != 0) dynamic_cast<VirtualClock&>(*core_.clock).unsubscribe(clock_subscription_);
   for (const auto& driver : core_.options.drivers) driver->shutdown();
   keeper_.stop();
-  if (core_.options.manual)
+  if (core_.options.manual && !core_.shards.empty())  // none when opening failed
     while (turn()) {}
   for (const auto& shard : core_.shards) shard->stop_thread();
 }
