@@ -141,13 +141,13 @@ Feature: Extensions
     use:
       extensions:
         - guard:
-            extend: set
+            extend: wait
             before:
               - refuse: { raise: { error: { type: 'https://test/refused', status: 403 } } }
     do:
       - attempt:
           try:
-            - one: { set: { a: 1 } }
+            - one: { wait: { milliseconds: 1 } }
           catch:
             do:
               - tell: { set: { status: '${ $error.status }', at: '${ $error.instance }' } }
