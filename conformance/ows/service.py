@@ -57,6 +57,16 @@ OPENAPI = {
         '/status/{code}': {'get': {'operationId': 'getStatus', 'responses': {'200': {'description': 'ok'}}, 'parameters': [
             {'name': 'code', 'in': 'path', 'required': True, 'schema': {'type': 'integer'}}]}}}}
 
+SWAGGER_YAML = '''swagger: "2.0"
+paths:
+  /echo/{id}:
+    get:
+      operationId: getEcho
+      parameters:
+        - {name: id, in: path, required: true, type: string}
+        - &tag {name: tag, in: query, type: array, items: {type: string}, collectionFormat: multi}
+      responses: {200: {description: ok}}
+'''
 FUNCTION = '''input:
   schema:
     document:
@@ -254,6 +264,8 @@ class Services:
         (r'/bearer/([^/]+)', bearer), (r'/digest/([^/]+)/([^/]+)', digest), (r'/oauth2/token', token), (r'/oidc/token', token),
         (r'/oidc/\.well-known/openid-configuration', discovery), (r'/protected', protected),
         (r'/openapi\.json', lambda self, request: Answer(200, OPENAPI)),
+        (r'/swagger\.yaml',
+         lambda self, request: Answer(200, body=SWAGGER_YAML.encode(), content_type='application/yaml')),
         (r'/schemas/person\.json', lambda self, request: Answer(200, SCHEMA)),
         (r'/functions/greet/1\.0\.0/function\.yaml',
          lambda self, request: Answer(200, body=FUNCTION.encode(), content_type='application/yaml'))]

@@ -261,6 +261,31 @@ Feature: Call functions and OpenAPI
     { method: POST, body: { name: Ann } }
     """
 
+  # docs/ows.md C10
+  @http
+  Scenario: A Swagger document in YAML
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-swagger-document-in-yaml
+      version: '1.0.0'
+    do:
+      - call:
+          call: openapi
+          with:
+            document: { endpoint: 'https://service.test/swagger.yaml' }
+            operationId: getEcho
+            parameters: { id: x, tag: [ a, b ] }
+          output: { as: '{ path, tags: .query.tag }' }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { path: /echo/x, tags: [ a, b ] }
+    """
+
   @http
   Scenario: An operation that answers with an error
     Given a workflow with definition:
