@@ -21,7 +21,12 @@ void Turn::advance_block(FrameId id) {
     }
     enter(n.children[f.cursor], id, f.cursor, Role::step);
   }
-  if (state_.ending && frame(id).live_children > 0) cancel_children(id);  // a branch has ended the workflow
+  if (state_.ending) {  // a branch has ended the workflow: once, the others are told
+    bool told = true;
+    for (FrameId c = frame(id).first_child; c != k_none; c = frame(c).next_sibling)
+      told = told && frame(c).cancel_wanted;
+    if (!told) cancel_children(id);
+  }
   if (frame(id).live_children == 0) complete(id, history::OutputKind::children);
 }
 

@@ -42,6 +42,7 @@ State empty_state(const plan::Plan& plan) {
 Result<Bytes> check_input(const plan::Plan& plan, const Bytes& input) {
   auto value = input.empty() ? Result<Value>(Value()) : parse_json(input.view());
   if (!value) return wrap(value.error(), "input");
+  if (plan.data_flow && value->is_null()) return Bytes(std::string("{}"));
   if (!plan.input_schema.is_object()) return input.empty() ? Bytes(std::string("null")) : input;
   if (value->is_null()) *value = Value::object();
   *value = plan::fill_defaults(plan.input_schema, *value);

@@ -216,6 +216,8 @@ class World {
     } else if (verb == "signal") {
       const auto [payload, key] = cut(more);
       out.emplace_back(h::SignalReceived{a, Bytes(payload.empty() ? "null" : payload), key});
+    } else if (verb == "event") {  // ID JSON
+      out.emplace_back(h::EventReceived{Bytes(more), a});
     } else if (verb == "review") {
       if (!aim(a, Phase::waiting)) return "no review '" + a + "' was ever open";
       const auto [id, command, attempt] = aims_[a];

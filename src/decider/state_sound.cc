@@ -153,7 +153,9 @@ bool holds_together(const State& state) {
   if (!open && state.status != RunStatus::pending && !history::is_closed(state.status)) return false;
   if ((state.info != nullptr) == (state.status == RunStatus::pending)) return false;
   if (open != (live > 0)) return false;
-  if (state.info && (!state.context.is_object() || state.scopes.empty() || !state.scopes[0])) return false;
+  if (state.info &&
+      ((!state.plan->data_flow && !state.context.is_object()) || state.scopes.empty() || !state.scopes[0]))
+    return false;
   if (!scopes_fit(state) || !results_fit(state) || !saga_fits(state)) return false;
   if (!lists_the_empty(state.free_frames, state.frames.size(), [&](std::uint32_t i) { return !state.frames[i].live; }))
     return false;

@@ -158,7 +158,7 @@ const char* stuck_as(const State& state, const Frame& f) {
     case Phase::returned: return "answered";
     case Phase::waiting: {
       const bool timed = f.role != Role::compensation && node_of(state, f).kind == plan::Kind::wait;
-      return (timed ? f.due == k_never : !f.wait) ? "waiting for nothing" : nullptr;
+      return (timed ? f.due == k_never : !f.wait && !f.listening) ? "waiting for nothing" : nullptr;
     }
     default: return f.live_children == 0 ? "left without children" : nullptr;
   }
