@@ -1,6 +1,4 @@
 // perdure_sim: see docs/reliability.md.
-#include <malloc.h>
-
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -80,6 +78,7 @@ class Tally {
   }
   // One world in a hundred is lived twice and must be the same.
   void live(const Scenario& scenario, const std::string& how) {
+    if (arguments_.trace) std::fputs(write_scenario(scenario).c_str(), stderr);
     Outcome outcome = sim::live(scenario, arguments_.trace);
     const bool again = scenario.settings.seed % 100 == 0;
     if (!outcome.violation && again && sim::live(scenario, false).trace_hash != outcome.trace_hash)
@@ -180,10 +179,11 @@ int run(const Arguments& arguments) {
 }  // namespace
 }  // namespace perdure::sim
 
+// Worlds come and go by the megabyte: not by way of the kernel each time.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "dirty_decay_ms:-1,muzzy_decay_ms:-1";
+
 int main(int argc, char** argv) {
-  // Segments and tables of the simulated disk come and go by the megabyte: not by way of the kernel each time.
-  mallopt(M_MMAP_THRESHOLD, 256 << 20);
-  mallopt(M_TRIM_THRESHOLD, 256 << 20);
   const auto arguments = perdure::sim::read_arguments({argv + 1, argv + argc});
   if (!arguments) {
     std::fputs(perdure::sim::k_usage, stderr);

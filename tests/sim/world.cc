@@ -345,6 +345,7 @@ class World {
       open = open_runs();
       if (open.empty() && outside_.held() == 0) break;
       for (const engine::RunSummary& row : open) help(row);
+      if (settings_.retention_ms != 0) look_at_what_is_new();  // they may have closed, and be removed soon
       machine_.pass(step);
       if (round > 10) step = std::min<DurationMs>(step + step / 4, k_hour_ms);
     }
