@@ -73,10 +73,15 @@ void Turn::enter_task(NodeId node_id, FrameId parent, std::uint32_t index) {
     schedule_activity(node_id, parent, index, Role::step, id);
 }
 
+// $context begins as the workflow's input; a run that is retried keeps what it was.
+void Turn::begin_context(FrameId id) {
+  if (id == 0 && frame(0).command == 1) emit(history::ContextExported{frame(0).data->input});
+}
+
 bool Turn::prepare_task(FrameId id) {
   const plan::Flow& flow = *node(id).flow;
   if (flow.input_schema.is_null() && flow.input_from.is_null()) {
-    if (id == 0) emit(history::ContextExported{frame(id).data->input});
+    begin_context(id);
     return true;
   }
   const Value raw = parsed(frame(id).data->raw);
@@ -94,7 +99,7 @@ bool Turn::prepare_task(FrameId id) {
     }
     emit(history::TaskInput{id, std::move(*made)});
   }
-  if (id == 0) emit(history::ContextExported{frame(id).data->input});
+  begin_context(id);
   return true;
 }
 

@@ -71,6 +71,7 @@ class Turn {
   // flow.cc: tasks of a plan with a data flow
   void enter_task(NodeId node, FrameId parent, std::uint32_t index);
   bool prepare_task(FrameId id);
+  void begin_context(FrameId id);
   void complete_task(FrameId id, history::OutputKind kind, NodeId from, Bytes output);
   Bytes data_for(FrameId parent) const;
   Bytes raw_output(FrameId id, history::OutputKind kind, NodeId from, Bytes output) const;
