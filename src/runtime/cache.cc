@@ -58,7 +58,7 @@ Result<Run*> Shard::load(const RunKey& key) {
   run.snapshot_bytes = loaded->snapshot.size();
   run.watched = interests_.contains(key);
   for (const Bytes& bytes : loaded->tail) run.tail_bytes += bytes.size();
-  if (loaded->row.status == history::to_string(history::RunStatus::quarantined)) release(key);
+  release(run, *loaded);
   run.listening = run.plan->listens && !history::is_closed(run.state.status);
   if (run.plan->has_reviews)
     for (const decider::Frame& frame : run.state.frames)
@@ -112,13 +112,22 @@ void Shard::quarantine(const RunKey& key, const storage::LoadedRun* loaded, Erro
   commit_.runs.push_back(std::move(write));
 }
 
-// It can be read again: a newer build, a repaired store.
-void Shard::release(const RunKey& key) {
+// If it was set aside: it can be read again (a newer build, a repaired store).
+void Shard::release(Run& run, const storage::LoadedRun& loaded) {
   {
     const std::lock_guard lock(core_.quarantine_mutex);
-    core_.quarantined.erase(key);
+    const bool was_set_aside = core_.quarantined.erase(run.key) > 0;
+    if (!was_set_aside && run.row_status != history::RunStatus::quarantined) return;
   }
-  commit_.keys.push_back({quarantine_key(key), std::nullopt});
+  commit_.keys.push_back({quarantine_key(run.key), std::nullopt});
+  storage::RunWrite write;
+  write.run = run.key;
+  write.first_seq = loaded.last_seq + 1;
+  write.row = loaded.row;
+  run.row_status = run.published = decider::visible_status(run.state);
+  write.row->status = history::to_string(run.row_status);
+  write.row->updated_at = core_.clock->now_ms();
+  commit_.runs.push_back(std::move(write));
 }
 
 void Shard::use(Run& run) {

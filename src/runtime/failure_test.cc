@@ -173,6 +173,25 @@ TEST(Failure, ACorruptRunIsSetAsideAndOthersGoOn) {
   EXPECT_FALSE(w.engine->signal(bad, "x", Value(), ""));
 }
 
+TEST(Failure, ARunThatCanBeReadAgainIsListedAsWhatItIsFromTheNextStartOn) {
+  World w;
+  const RunKey run = w.start("name: t\nsteps: [{id: l, listen: go}]\n");
+  w.kill();
+  w.store->fail_loads[run] = ErrorCode::corrupt;
+  EXPECT_FALSE(w.engine->signal(run, "stop", Value(), ""));
+  w.settle();
+  EXPECT_EQ(w.status(run), "quarantined");
+  w.kill();
+  w.settle();  // nobody asks for it
+  const auto list = w.engine->list({});
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->runs.front().status, "waiting");
+  ASSERT_TRUE(w.engine->signal(run, "go", Value(), ""));
+  w.settle();
+  EXPECT_EQ(w.status(run), "completed");
+  w.check(run);
+}
+
 TEST(Failure, HistoryOfANewerBuildIsSetAside) {
   World w;
   const RunKey run = w.start("name: t\nsteps: [{id: z, wait: 1h}]\n");

@@ -65,6 +65,12 @@ Status RuntimeEngine::open() {
   const std::size_t shards = shards_of(core_.options);
   for (std::size_t i = 0; i < shards; ++i)
     core_.shards.push_back(std::make_unique<Shard>(core_, i, core_.options.cache_bytes / shards));
+  if (!core_.options.dormant) {  // what was set aside may be readable again: a newer build, a repaired store
+    for (const auto& [run, error] : core_.quarantined) {
+      core_.recovering.fetch_add(1);
+      core_.shard_of(run).post(VisitMessage{run, 0});
+    }
+  }
   if (core_.options.manual) return {};
   core_.poke_keeper = [this] { keeper_.poke(); };
   if (auto* clock = dynamic_cast<VirtualClock*>(core_.clock.get()))

@@ -145,7 +145,7 @@ class Shard {
   Result<Run*> load(const RunKey& key);
   Status recover(Run& run, const Away* away);
   void quarantine(const RunKey& key, const storage::LoadedRun* loaded, Error error);
-  void release(const RunKey& key);
+  void release(Run& run, const storage::LoadedRun& loaded);
   void use(Run& run);
   void unlink(Run& run);
   void weigh(Run& run);
