@@ -189,7 +189,7 @@ struct State {
   std::deque<FrameId> queued;                   // waiting for the run's limit
   std::uint32_t in_flight = 0;                  // activity attempts out
   std::uint32_t children_out = 0;               // child runs waited for
-  std::deque<PendingEvent> events;              // data flow: received and not taken
+  std::vector<PendingEvent> events;             // data flow: received and not taken
   bool ending = false;                          // data flow: a task said `end`
   bool resuming = false;                        // data flow: frames that open take what is in `resume`
   std::map<NodeId, Resume> resume;
