@@ -98,6 +98,43 @@ TEST(EmbeddedStore, ABackupTakenWhileRunningOpensAsAStore) {
   EXPECT_TRUE((*copy)->verify()->damage.empty());
 }
 
+// The history of one long run goes to the tables, a snapshot comes, and what lies behind it goes from the disk.
+TEST(EmbeddedStore, HistoryBehindASnapshotGivesItsSpaceBack) {
+  const TestDirectory directory;
+  EmbeddedOptions options;
+  options.overlay_bytes = 3 << 20;
+  options.first_segment_bytes = options.segment_bytes = 1 << 20;
+  auto opened = open_embedded(directory.path(), options);
+  ASSERT_TRUE(opened.has_value());
+  Store& store = **opened;
+  ASSERT_TRUE(create(store, "a").has_value());
+  std::uint64_t seq = 2, noise = 1, written = 0;
+  constexpr int k_commits = 2'405;
+  for (int number = 0; number < k_commits; ++number) {
+    std::string text;
+    while (text.size() < 64 << 10) {
+      noise = noise * 6364136223846793005ULL + 1442695040888963407ULL;
+      text.append(reinterpret_cast<const char*>(&noise), sizeof noise);
+    }
+    written += text.size();
+    RunWrite write;
+    write.run.id = "a";
+    write.first_seq = seq;
+    seq += write.count = 10;
+    write.batch = Bytes(std::move(text));
+    if (number % 100 == 99) {
+      write.snapshot = Bytes::copy("state");
+      write.compact_over_events = 500;
+    }
+    ASSERT_TRUE(commit_and_wait(store, {{std::move(write)}, {}, store.epoch()}).has_value());
+  }
+  const auto history = store.history({"default", "a"}, 1, 1);
+  ASSERT_TRUE(history.has_value() && !history->empty());
+  EXPECT_GT(history->front().first_seq, 20'000U);
+  EXPECT_LT(store.stats().disk_bytes, written / 2) << "merging files lags by some dozen of them";
+  EXPECT_TRUE(store.verify()->damage.empty());
+}
+
 TEST(EmbeddedStore, InspectDescribesWithoutChanging) {
   const TestDirectory directory;
   EXPECT_EQ(inspect_embedded(directory.path()).error().code, ErrorCode::not_found);
