@@ -132,13 +132,20 @@ Result<int> pause(Session& session) {
   return k_exit_ok;
 }
 
-Result<int> cancel(Session& session) {
-  PERDURE_TRY(opened, open_run(session, true));
+// Recorded before anything of the store is taken up: an attempt that died with a process is not made once more.
+Result<engine::RunView> record_cancel(Session& session) {
+  PERDURE_TRY(opened, open_run(session, false));
   PERDURE_TRY_VOID(opened.engine->cancel(opened.key, by(session), why(session)));
+  return std::move(opened.before);
+}
+
+Result<int> cancel(Session& session) {
+  PERDURE_TRY(before, record_cancel(session));
+  PERDURE_TRY(opened, open_run(session, true));
   DriveOptions options = drive_options(session);
   options.stopping = true;
   options.prompt = false;
-  options.from_seq = opened.before.events + 1;
+  options.from_seq = before.events + 1;
   return go_on(session, *opened.engine, opened.key, options,
                fmt::format("run {} is being cancelled; what it has done is undone", opened.key.id));
 }

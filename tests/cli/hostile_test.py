@@ -137,6 +137,26 @@ class Hostile(harness.Case):
             self.assertEqual(outcome.code, 1, str(outcome))
             self.assertIn(str(process.pid), outcome.err, 'the holder is named')
 
+    def test_stopping_begins_nothing_anew(self):
+        """What was in flight when the process died is not begun once more by the verb that stops the run."""
+        slow = self.write('slow.yaml', """
+name: slow
+steps:
+  - {id: a, call: shell, with: {argv: [sh, -c, "echo began >> began; exec sleep 30"], cwd: "${ .input.dir }"}, compensation: {call: shell, with: {argv: ["true"]}}}
+""")
+        began = os.path.join(self.dir, 'began')
+        for verb, status in (('cancel', 'cancelled'), ('terminate', 'terminated'), ('pause', 'paused')):
+            with self.subTest(verb):
+                process = self.spawn('run', slow, '--id', verb, '--input', 'dir=' + self.dir)
+                harness.until(lambda: os.path.exists(began), what='the step')
+                process.kill()
+                process.wait()
+                self.assertEqual(self.bounded(verb, verb).code, 0)
+                with open(began, encoding='utf-8') as file:
+                    self.assertEqual(file.read(), 'began\n', 'one attempt')
+                self.assertEqual(json.loads(self.bounded('show', verb, '--json').out)['status'], status)
+                os.remove(began)
+
     def test_unknown_runs(self):
         self.run_file(self.write('ok.yaml', OK), 'there', want=0)
         for words in (['show', 'nope'], ['history', 'nope'], ['resume', 'nope'], ['signal', 'nope', 'x'], ['query', 'there', 'x'],
