@@ -45,6 +45,21 @@ DispatcherOptions dispatcher_options(const RuntimeOptions& options) {
 
 std::shared_ptr<Clock> system_clock() { return std::make_shared<SystemClock>(); }
 
+std::string tenant_key(std::string_view tenant) { return "tenant/" + std::string(tenant); }
+
+Result<std::vector<std::string>> tenants(storage::Store& store) {
+  constexpr std::size_t k_page = 1000;
+  const std::string prefix = tenant_key("");
+  std::vector<std::string> all{"default"};
+  std::string after;
+  while (true) {
+    PERDURE_TRY(page, store.scan(prefix, after, k_page));
+    for (const auto& [key, mark] : page) all.push_back(key.substr(prefix.size()));
+    if (page.size() < k_page) return all;
+    after = page.back().first;
+  }
+}
+
 std::string quarantine_key(const RunKey& run) { return "quarantine/" + to_string(run); }
 
 Core::Core(std::shared_ptr<storage::Store> store_, RuntimeOptions options_)

@@ -90,6 +90,10 @@ struct Core {
   std::function<void()> poke_keeper;  // set before any shard runs
 };
 
+// Every tenant that ever had a run here has its key "tenant/NAME"; `default` needs none.
+std::string tenant_key(std::string_view tenant);
+Result<std::vector<std::string>> tenants(storage::Store& store);
+
 // A fault that ends a run's access: kept as "quarantine/TENANT/RUN".
 std::string quarantine_key(const RunKey& run);
 

@@ -498,12 +498,34 @@ steps:
   EXPECT_EQ(w.status(run), "completed");
   auto entries = w.engine->history(run, 1, 10);
   ASSERT_TRUE(entries);
-  if constexpr (std::is_same_v<TypeParam, MemoryDisk>) {  // others may drop history later
+  if constexpr (std::is_same_v<TypeParam, MemoryDisk>) {  // the embedded store does with its next generation
     EXPECT_GT(entries->at(0).seq, 100U);
     EXPECT_EQ(w.engine->replay(run).error().code, ErrorCode::unsupported);
     EXPECT_EQ(w.engine->export_run(run).error().code, ErrorCode::unsupported);
   }
   EXPECT_TRUE(w.engine->doctor()->clean);
+}
+
+TYPED_TEST(EngineConformance, RetentionAndTheDoctorKnowAllTenants) {
+  World& w = this->w_;
+  const auto start = [&](const std::string& tenant, const char* yaml) {
+    engine::StartRequest request;
+    request.tenant = tenant;
+    request.id = "r";
+    request.plan = testing::plan_of(yaml);
+    ASSERT_TRUE(w.engine->start(std::move(request)));
+    w.settle();
+  };
+  for (const char* tenant : {"default", "acme", "zeta"}) start(tenant, k_two);
+  start("later", "name: t\nsteps: [{id: z, wait: 400d}]\n");
+  EXPECT_EQ(w.engine->doctor()->runs, 4U);
+  EXPECT_EQ(w.engine->doctor()->open, 1U);
+  w.options.retention_ms = 1000;
+  w.kill();
+  for (int i = 0; i < 5; ++i) w.pass(60'000);
+  for (const char* tenant : {"default", "acme", "zeta"}) EXPECT_FALSE(w.engine->describe({tenant, "r"})) << tenant;
+  EXPECT_TRUE(w.engine->describe({"later", "r"}));
+  EXPECT_EQ(w.engine->doctor()->runs, 1U);
 }
 
 TYPED_TEST(EngineConformance, RetentionKeepsOpenRuns) {

@@ -92,6 +92,7 @@ bool Shard::settle_failure() {
   cached_bytes_ = 0;
   touched_.clear();
   visitors_.clear();
+  tenants_known_.clear();
   core_.timers.fetch_sub(timers_.size());
   timers_.clear();
   for (const auto& reply : std::exchange(building_, {}).replies) reply(fail(ErrorCode::io, "the store has failed"));

@@ -192,6 +192,49 @@ TEST(Failure, ARunThatCanBeReadAgainIsListedAsWhatItIsFromTheNextStartOn) {
   w.check(run);
 }
 
+TEST(Failure, FiltersSeeTheRunsThatAreSetAside) {
+  World w;
+  const char* wait = "name: t\nsteps: [{id: z, wait: 1h}]\n";
+  for (const char* id : {"a", "b", "c", "d", "e"}) w.start(wait, id);
+  w.store->dead = true;
+  w.engine.reset();
+  w.boot();
+  for (const char* id : {"b", "d", "e"}) w.store->fail_loads[{"default", id}] = ErrorCode::corrupt;
+  w.pass(3'500'000);
+  for (const char* id : {"b", "d", "e"}) EXPECT_FALSE(w.engine->query({"default", id}, "x"));
+  w.settle();
+  const auto ids = [&](std::optional<std::string> status, std::size_t limit) {
+    engine::ListRequest request;
+    request.status = std::move(status);
+    request.limit = limit;
+    std::string out;
+    do {
+      const auto page = w.engine->list(request);
+      EXPECT_TRUE(page);
+      EXPECT_LE(page->runs.size(), limit);
+      for (const auto& row : page->runs) out += row.run.id + (row.status == "quarantined" ? "! " : " ");
+      request.cursor = page->next_cursor;
+    } while (!request.cursor.empty());
+    return out;
+  };
+  for (const std::size_t limit : {1, 2, 100}) {
+    EXPECT_EQ(ids("quarantined", limit), "b! d! e! ") << limit;
+    EXPECT_EQ(ids("waiting", limit), "a c ") << limit;
+    EXPECT_EQ(ids({}, limit), "a b! c d! e! ") << limit;
+  }
+  engine::ListRequest other;
+  other.status = "quarantined";
+  other.workflow = "another";
+  EXPECT_TRUE(w.engine->list(other)->runs.empty());
+  w.store->dead = true;
+  w.engine.reset();
+  w.boot();  // with a store that was repaired
+  EXPECT_EQ(ids("quarantined", 10), "b! d! e! ") << "until they are read";
+  w.settle();
+  EXPECT_EQ(ids("quarantined", 10), "");
+  EXPECT_EQ(ids("waiting", 10), "a b c d e ");
+}
+
 TEST(Failure, HistoryOfANewerBuildIsSetAside) {
   World w;
   const RunKey run = w.start("name: t\nsteps: [{id: z, wait: 1h}]\n");

@@ -135,15 +135,23 @@ bool Keeper::bring_timers(TimeMs now) {
   return true;
 }
 
+// A page of one tenant a turn, tenant by tenant.
 bool Keeper::retain(TimeMs now) {
   const DurationMs keep = core_.options.retention_ms;
-  if (keep <= 0 || (retain_cursor_.empty() && now - retained_at_ < std::min<DurationMs>(k_tick_ms, keep))) return false;
+  if (keep <= 0) return false;
+  if (retain_tenants_.empty()) {
+    if (now - retained_at_ < std::min<DurationMs>(k_tick_ms, keep)) return false;
+    auto all = tenants(*core_.store);
+    retained_at_ = now;
+    if (!all) return false;
+    retain_tenants_ = std::move(*all);
+  }
   storage::ListQuery query;
+  query.tenant = retain_tenants_.back();
   query.started_until = now - keep;
   query.cursor = retain_cursor_;
   query.limit = k_purged_a_turn;
   auto page = core_.store->list(query);
-  retained_at_ = now;
   if (!page) return false;
   for (const auto& [run, row] : page->rows) {
     if (!row.closed || row.closed_at > now - keep) continue;
@@ -156,7 +164,8 @@ bool Keeper::retain(TimeMs now) {
     for (const std::string& key : *keys) core_.shards[0]->post(KeyMessage{key, std::nullopt, {}});
   }
   retain_cursor_ = page->next_cursor;
-  return !retain_cursor_.empty();
+  if (retain_cursor_.empty()) retain_tenants_.pop_back();
+  return !retain_tenants_.empty();
 }
 
 }  // namespace perdure::runtime

@@ -37,6 +37,7 @@ class Keeper {
   bool taking_up_ = true;  // runs that were at work when the process started
   std::optional<storage::Wake> taken_up_;
   TimeMs retained_at_ = 0;
+  std::vector<std::string> retain_tenants_;  // still to be swept, the last one from its cursor on
   std::string retain_cursor_;
   TimeMs retry_store_at_ = 0;
   DurationMs store_back_off_ms_ = 0;

@@ -223,6 +223,7 @@ Result<RunKey> RuntimeEngine::import_run(const std::string& document) {
   storage::Commit commit;
   commit.epoch = core_.store->epoch();
   commit.keys.push_back({plan_key(imported.plan->hash), imported.plan->encoded});
+  if (imported.run.tenant != "default") commit.keys.push_back({tenant_key(imported.run.tenant), Bytes::copy("1")});
   std::vector<std::string> blobs;
   for (std::size_t i = 0; i < imported.batches.size(); ++i) {
     storage::RunWrite write;
@@ -276,15 +277,26 @@ storage::RunRow RuntimeEngine::import_row(const decider::State& state) {
 
 // ---- doctor -----------------------------------------------------------------------------------------------------------
 
-Result<engine::DoctorReport> RuntimeEngine::doctor() {
+namespace {
+void note(engine::DoctorReport& report, std::string finding) {
   constexpr std::size_t k_findings_max = 100;
+  if (report.findings.size() < k_findings_max) report.findings.push_back(std::move(finding));
+}
+}  // namespace
+
+Result<engine::DoctorReport> RuntimeEngine::doctor() {
   engine::DoctorReport report;
-  const auto find = [&](std::string text) {
-    if (report.findings.size() < k_findings_max) report.findings.push_back(std::move(text));
-  };
   PERDURE_TRY(verified, core_.store->verify());
-  for (const Error& damage : verified.damage) find("damage: " + damage.message + "; restore it from a backup");
+  for (const Error& damage : verified.damage) note(report, "damage: " + damage.message + "; restore it from a backup");
+  PERDURE_TRY(all, tenants(*core_.store));
+  for (const std::string& tenant : all) PERDURE_TRY_VOID(examine(tenant, report));
+  report.clean = report.findings.empty();
+  return report;
+}
+
+Status RuntimeEngine::examine(const std::string& tenant, engine::DoctorReport& report) {
   storage::ListQuery query;
+  query.tenant = tenant;
   query.limit = 1000;
   do {
     PERDURE_TRY(page, core_.store->list(query));
@@ -292,6 +304,7 @@ Result<engine::DoctorReport> RuntimeEngine::doctor() {
       ++report.runs;
       if (row.closed) continue;
       ++report.open;
+      const std::string name = "run " + (tenant == "default" ? run.id : to_string(run));
       // The run's shard looks, so that state and row are of one moment.
       auto seen = look<std::vector<std::string>>(run, [&report](const Run& r) {
         std::vector<std::string> findings = decider::check_state(r.state);
@@ -305,19 +318,18 @@ Result<engine::DoctorReport> RuntimeEngine::doctor() {
         return Result<std::vector<std::string>>(std::move(findings));
       });
       if (!seen) {
-        find("run " + run.id + ": " + seen.error().message + "; export what can be read, then terminate or purge it");
+        note(report, name + ": " + seen.error().message + "; export what can be read, then terminate or purge it");
         continue;
       }
       for (const std::string& finding : *seen)
-        find("run " + run.id + ": " + finding + "; run `perdure replay " + run.id + "`");
+        note(report, name + ": " + finding + "; run `perdure replay " + run.id + "`");
       if (row.parent.empty()) continue;
       const auto parent = core_.store->row({run.tenant, row.parent});
-      if (parent && !*parent) find("run " + run.id + ": its parent " + row.parent + " does not exist; cancel it");
+      if (parent && !*parent) note(report, name + ": its parent " + row.parent + " does not exist; cancel it");
     }
     query.cursor = page.next_cursor;
   } while (!query.cursor.empty());
-  report.clean = report.findings.empty();
-  return report;
+  return {};
 }
 
 }  // namespace perdure::runtime

@@ -71,6 +71,9 @@ class RuntimeEngine final : public engine::Engine {
   Result<LoadedState> load_durable(const RunKey& run);
   Value context_before(const RunKey& run, const LoadedState& from, const std::string& step);
   static storage::RunRow import_row(const decider::State& state);
+  bool is_quarantined(const RunKey& run);
+  Result<engine::RunList> list_quarantined(storage::ListQuery query);
+  Status examine(const std::string& tenant, engine::DoctorReport& report);
   std::string make_id();
 
   Core core_;

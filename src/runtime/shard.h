@@ -131,6 +131,7 @@ class Shard {
   void answer(Run& run, std::vector<Input>& inputs, decider::Decision& decision, const Status& taken);
   Status write(Run& run, decider::Decision& decision);
   void add_plan(const Run& run);
+  void add_tenant(const std::string& tenant);
   void note_reviews(Run& run, const std::vector<history::Event>& events);
   void when_durable(const Run& run, Deliver deliver);
   void flush();
@@ -191,7 +192,8 @@ class Shard {
   std::vector<Run*> touched_;
   std::vector<RunKey> visitors_;  // closed runs that were loaded to be looked at, let go at the turn's end
 
-  storage::Commit commit_;  // being built
+  std::set<std::string> tenants_known_;  // whose keys this shard has written
+  storage::Commit commit_;               // being built
   PendingCommit building_;
   std::size_t building_bytes_ = 0;
   std::vector<std::string> building_blobs_;

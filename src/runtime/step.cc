@@ -137,7 +137,10 @@ Status Shard::write(Run& run, decider::Decision& decision) {
   building_bytes_ += write.batch.size();
 
   const bool created = pending.first_seq == 1;
-  if (created) add_plan(run);
+  if (created) {
+    add_plan(run);
+    add_tenant(run.key.tenant);
+  }
   if (created || pending.status != run.row_status) {
     write.row = row_of(run, pending.status, now_);
     run.row_status = pending.status;
@@ -174,6 +177,11 @@ void Shard::add_plan(const Run& run) {
   for (const storage::KeyWrite& known : commit_.keys)
     if (known.key == key) return;
   commit_.keys.push_back({std::move(key), run.plan->plan->encoded});
+}
+
+void Shard::add_tenant(const std::string& tenant) {
+  if (tenant == "default" || !tenants_known_.insert(tenant).second) return;
+  commit_.keys.push_back({tenant_key(tenant), Bytes::copy("1")});
 }
 
 // Runs with an open review are listed under "review/", for the reviewers' inbox.
