@@ -61,13 +61,21 @@ Decision decide(const plan::Plan& plan, State& state, std::span<const history::E
   return decision;
 }
 
+NotifyParent notice_of_end(const State& state) {
+  const bool worked = has_worked(state);
+  return {state.info->parent,
+          state.info->parent_frame,
+          state.info->parent_command,
+          worked ? RunStatus::completed : state.status,
+          state.output,
+          worked ? nullptr : state.fault};
+}
+
 Recovery recover(const plan::Plan&, const State& state) {
   Recovery recovery;
   if (!state.info) return recovery;
   if (history::is_closed(state.status)) {
-    if (!state.info->parent.empty())
-      recovery.commands.emplace_back(NotifyParent{state.info->parent, state.info->parent_frame,
-                                                  state.info->parent_command, state.status, state.output, state.fault});
+    if (!state.info->parent.empty()) recovery.commands.emplace_back(notice_of_end(state));
     return recovery;
   }
   for (FrameId id = 0; id < state.frames.size(); ++id) {

@@ -104,6 +104,9 @@ Result<Bytes> check_input(const plan::Plan& plan, const Bytes& input);
 // recorded and change nothing. Never fails: a fault of the workflow is an event.
 Decision decide(const plan::Plan& plan, State& state, std::span<const history::Event> facts, const Context& context);
 
+// What a closed run tells its parent: one that worked did, whatever is left to repair in it.
+NotifyParent notice_of_end(const State& state);
+
 // After a restart of the process: the facts to decide first (ActivityLost for each attempt in flight), and commands
 // that may not have been carried out (children, parent's notice); all of them idempotent.
 struct Recovery {

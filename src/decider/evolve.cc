@@ -74,7 +74,7 @@ struct Folder : FactFolder {
     if (f->role == Role::item) {
       if (Frame* head = live_frame(state, f->parent);
           head != nullptr && head->items && f->index < head->items->results.size())
-        head->items->results[f->index] = output;
+        head->items->results[f->index] = output.empty() ? Bytes::copy("null") : output;
     } else if (f->role != Role::compensation) {
       if (Slot* slot = slot_of(state, *f, f->node)) {
         set_slot(*slot, StepStatus::completed, kind, is_body_of(*state.plan, f->node, e.from) ? e.from : k_none, output,
@@ -91,18 +91,14 @@ struct Folder : FactFolder {
   void operator()(const h::StepFailed& e) {
     Frame* f = live_frame(state, e.frame);
     if (f == nullptr) return;
-    if (f->role == Role::step || f->role == Role::fallback)
-      if (Slot* slot = slot_of(state, *f, f->node))
-        set_slot(*slot, StepStatus::failed, h::OutputKind::none, k_none, {}, e.fault);
+    end_badly(*f, StepStatus::failed, e.fault);
     keep_place(state, *f);
     close_frame(state, e.frame, e.handled ? ChildEnd::well : ChildEnd::badly, e.fault);
   }
   void operator()(const h::StepCancelled& e) {
     Frame* f = live_frame(state, e.frame);
     if (f == nullptr) return;
-    if (f->role == Role::step || f->role == Role::fallback)
-      if (Slot* slot = slot_of(state, *f, f->node))
-        set_slot(*slot, StepStatus::cancelled, h::OutputKind::none, k_none, {}, {});
+    end_badly(*f, StepStatus::cancelled, {});
     close_frame(state, e.frame, ChildEnd::cancelled, {});
   }
 
@@ -193,9 +189,13 @@ struct Folder : FactFolder {
     Frame* f = live_frame(state, e.frame);
     if (f == nullptr) return;
     auto items = parse_json(e.items.view());
-    f->items = std::make_unique<Frame::Items>();
-    f->items->items = items && items->is_array() ? *items : Value::array();
+    if (!items || !items->is_array()) items = Value::array();
+    const auto before = is_foreach_head(state, *f) ? std::move(f->items) : nullptr;  // of a retried run: items that had ended well are kept
+    f->items = std::make_unique<Items>();
+    f->items->items = std::move(*items);
     f->items->results.resize(f->items->items.size());
+    for (std::size_t i = 0; before && i < std::min(before->results.size(), f->items->results.size()); ++i)
+      if (before->items.at(i) == f->items->items.at(i)) f->items->results[i] = before->results[i];
   }
   void operator()(const h::BranchTaken& e) {
     Frame* f = live_frame(state, e.frame);
@@ -362,23 +362,27 @@ struct Folder : FactFolder {
     f->child_fault.reset();
     f->cursor = static_cast<std::uint32_t>(state.saga_log.size());
     state.compensation = "running";
-    if (f->parent == k_none) state.status = RunStatus::compensating;
+    if (f->parent != k_none) return;
+    state.status = RunStatus::compensating;
+    if (!state.sagas.empty()) state.sagas[0].undoing = true;
   }
   void operator()(const h::CompensationDone& e) {
     if (e.entry >= state.saga_log.size()) return;
     state.saga_log[e.entry].done = true;
     state.saga_log[e.entry].fault = e.fault;
+    if (!e.fault) mark_undone(state, state.saga_log[e.entry]);
   }
 
   // ---- the end ----
   void operator()(const h::RunCompleted& e) {
     state.output = e.output;
     state.compensation = compensation_outcome();
-    close(RunStatus::completed, {});
+    const FaultPtr left = left_by_undoing();  // of a part of the run: somebody has to look at it
+    close(left ? RunStatus::compensation_failed : RunStatus::completed, left, StepStatus::completed);
   }
   void operator()(const h::RunFailed& e) {
     state.compensation = compensation_outcome();
-    close(e.status, e.fault);
+    close(e.status, e.fault, StepStatus::cancelled);
   }
 
   // ---- helpers ----
@@ -414,8 +418,16 @@ struct Folder : FactFolder {
     if (!state.queued.empty() && state.queued.front() == id) state.queued.pop_front();
     else std::erase(state.queued, id);
   }
-  void close(RunStatus status, FaultPtr fault) {
-    if (status != RunStatus::completed)
+  // A foreach keeps what of it had ended well, for a retry of the run.
+  void end_badly(const Frame& f, StepStatus status, FaultPtr fault) {
+    if (f.role != Role::step && f.role != Role::fallback) return;
+    Slot* slot = slot_of(state, f, f.node);
+    if (slot == nullptr) return;
+    set_slot(*slot, status, h::OutputKind::none, k_none, {}, std::move(fault));
+    if (f.items && is_foreach_head(state, f)) slot->items = std::make_shared<Items>(*f.items);
+  }
+  void close(RunStatus status, FaultPtr fault, StepStatus unfinished) {
+    if (unfinished != StepStatus::completed)
       for (const auto& f : state.frames)
         if (f.live) keep_place(state, f);
     state.status = status;
@@ -425,9 +437,8 @@ struct Folder : FactFolder {
     state.cut = false;
     for (const auto& f : state.frames)
       if (f.live && (f.role == Role::step || f.role == Role::fallback))
-        if (Slot* slot = slot_of(state, f, f.node); slot != nullptr && slot->status == StepStatus::running)
-          set_slot(*slot, status == RunStatus::completed ? StepStatus::completed : StepStatus::cancelled,
-                   h::OutputKind::none, k_none, {}, {});
+        if (const Slot* slot = slot_of(state, f, f.node); slot != nullptr && slot->status == StepStatus::running)
+          end_badly(f, unfinished, {});
     if (live_frame(state, 0) != nullptr) drop_frame(state, 0);
     state.frames.clear();
     state.free_frames.clear();
@@ -436,10 +447,14 @@ struct Folder : FactFolder {
     state.timers.clear();
     state.in_flight = state.children_out = 0;
   }
+  FaultPtr left_by_undoing() const {
+    for (const auto& entry : state.saga_log)
+      if (entry.done && entry.fault) return entry.fault;
+    return {};
+  }
   std::string compensation_outcome() const {
     if (state.compensation.empty()) return "";
-    for (const auto& entry : state.saga_log)
-      if (entry.done && entry.fault) return "failed";
+    if (left_by_undoing()) return "failed";
     for (const auto& f : state.frames)
       if (f.live && f.phase == Phase::compensating && f.live_children > 0) return "incomplete";
     return "complete";

@@ -42,13 +42,17 @@ std::optional<Error> Turn::refuse(const h::Event& fact) {
   }
   if (!state_.info) return Error{ErrorCode::not_found, "the run has not started"};
   if (std::holds_alternative<h::RetryRequested>(fact)) {
+    if (has_worked(state_) && state_.status == RunStatus::compensation_failed && !can_undo_again(state_))
+      return Error{ErrorCode::conflict, "run '" + state_.info->run.id +
+                                            "' has done its work; what could not be undone in it can't be tried again "
+                                            "and is to be repaired by hand"};
     if (may_retry(state_.status)) return std::nullopt;
     return Error{ErrorCode::conflict, "run '" + state_.info->run.id + "' is " +
                                           std::string(h::to_string(visible_status(state_))) +
                                           "; only a run that failed or was stopped can be retried"};
   }
   if (std::holds_alternative<h::CompensateRequested>(fact)) {
-    if (state_.status == RunStatus::completed) return std::nullopt;
+    if (has_worked(state_)) return std::nullopt;
     return Error{ErrorCode::conflict, "only a completed run can be undone; cancel a running one instead"};
   }
   if (is_repeated(state_, fact)) return std::nullopt;
@@ -127,7 +131,8 @@ void Turn::take(std::size_t place, const h::Event& fact) {
     terminate(*terminate_request);
   } else if (std::holds_alternative<h::RetryRequested>(fact)) {
     emit(fact);
-    begin_run();
+    if (state_.status == RunStatus::compensating) wake(0);  // what is left to undo, without a limit
+    else begin_run();
   } else if (std::holds_alternative<h::CompensateRequested>(fact)) {
     emit(fact);
     wake(0);

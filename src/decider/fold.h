@@ -35,6 +35,7 @@ struct FactFolder {
   const std::string& step_name(const Frame& f) const;
   void open_root();
   void reopen(RunStatus status);
+  void open_undoing(FaultPtr fault, bool cancelled);
 };
 
 }  // namespace perdure::decider

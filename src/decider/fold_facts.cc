@@ -68,6 +68,7 @@ void FactFolder::reopen(RunStatus status) {
   state.closed_at = 0;
   state.cancel_requested = false;
   state.fault.reset();
+  state.output = Bytes();
   state.frames.clear();
   state.free_frames.clear();
   state.ending = false;
@@ -208,21 +209,35 @@ void FactFolder::operator()(const h::ResumeRequested&) { state.paused = false; }
 
 void FactFolder::operator()(const h::TerminateRequested&) {}
 
+// A run whose undoing failed or was broken off is undone to its end first, and ends as it would have.
 void FactFolder::operator()(const h::RetryRequested&) {
-  reopen(RunStatus::running);
-  carry_completed(state);
-  open_root();
+  if (!can_undo_again(state)) {
+    reopen(RunStatus::running);
+    carry_completed(state);
+    open_root();
+    return;
+  }
+  const Bytes output = state.output;
+  const FaultPtr fault = state.fault;
+  open_undoing(fault, fault && (fault->type == "cancelled" || fault->type == "terminated"));
+  owe_again(state, !output.empty());
+  state.output = output;
 }
 
 void FactFolder::operator()(const h::CompensateRequested& e) {
-  reopen(RunStatus::compensating);
-  open_root();
   auto fault = std::make_shared<h::Fault>();
   fault->type = "cancelled";
   fault->title = "undone on request" + (e.reason.empty() ? std::string() : ": " + e.reason);
+  open_undoing(std::move(fault), true);
+  owe_again(state, false);
+}
+
+void FactFolder::open_undoing(FaultPtr fault, bool cancelled) {
+  reopen(RunStatus::compensating);
+  open_root();
   state.frames[0].fault = std::move(fault);
   state.frames[0].phase = Phase::failing;
-  state.frames[0].cancel_wanted = true;
+  state.frames[0].cancel_wanted = cancelled;
 }
 
 }  // namespace perdure::decider

@@ -42,7 +42,7 @@ void open_flow(State& state, Frame& frame, const Frame* parent) {
   frame.iteration = found->second.iteration;
   if (!found->second.items.empty()) {
     auto items = parse_json(found->second.items.view());
-    frame.items = std::make_unique<Frame::Items>();
+    frame.items = std::make_unique<Items>();
     frame.items->items = items && items->is_array() ? std::move(*items) : Value::array();
     frame.items->results.resize(frame.items->items.size());
   }
@@ -84,7 +84,7 @@ void listen_for(State& state, Frame& frame) {
   frame.listening->met.resize(spec.filters.size());
   frame.listening->until_met.resize(spec.until_events.size());
   frame.listening->keys = Value::object();
-  frame.items = std::make_unique<Frame::Items>();
+  frame.items = std::make_unique<Items>();
   frame.items->items = Value::array();
 }
 

@@ -45,7 +45,7 @@ void open_saga(State& state, Frame& frame) {
   frame.owns_saga = true;
   if (frame.parent == k_none && !state.sagas.empty()) {  // a run that is retried or undone: its old scope again
     frame.saga = 0;
-    state.sagas[0].closed = false;
+    state.sagas[0].closed = state.sagas[0].undoing = false;
     return;
   }
   SagaScope saga;
@@ -55,12 +55,24 @@ void open_saga(State& state, Frame& frame) {
   frame.saga = static_cast<std::uint32_t>(state.sagas.size() - 1);
 }
 
+// What was undone need not be remembered; steps know it of themselves.
+void drop_undone_tail(State& state) {
+  auto& log = state.saga_log;
+  while (!log.empty() && log.back().done && !log.back().fault) log.pop_back();
+  const auto size = static_cast<std::uint32_t>(log.size());
+  for (auto& saga : state.sagas) {
+    saga.first_entry = std::min(saga.first_entry, size);
+    saga.floor = std::min(saga.floor, size);
+  }
+}
+
 // A scope that ended hands its entries to the one around it. One that recorded nothing leaves no trace, so that a
 // loop of scopes does not grow the state.
 void close_saga(State& state, const Frame& frame) {
   if (!frame.owns_saga || frame.saga >= state.sagas.size()) return;
   SagaScope& saga = state.sagas[frame.saga];
   saga.closed = true;
+  if (frame.parent != k_none) drop_undone_tail(state);
   while (state.sagas.size() > 1 && state.sagas.back().closed && state.sagas.back().first_entry >= state.saga_log.size())
     state.sagas.pop_back();
 }
@@ -181,8 +193,10 @@ Frame* open_frame(State& state, FrameId id, NodeId node_id, FrameId parent_id, s
   if (is_graph(node.kind) && !is_foreach_head(state, frame)) init_graph(node, frame);
   if (node.flow && role != Role::compensation) open_flow(state, frame, parent);
   if (role == Role::step || role == Role::fallback)
-    if (Slot* slot = slot_of(state, frame, node_id))
+    if (Slot* slot = slot_of(state, frame, node_id)) {
+      if (slot->status == StepStatus::none && slot->items) frame.items = std::make_unique<Items>(*slot->items);
       set_slot(*slot, StepStatus::running, history::OutputKind::none, k_none, {}, {});
+    }
   return &frame;
 }
 
@@ -270,7 +284,8 @@ Slot* slot_of(State& state, const Frame& frame, NodeId node) {
 void set_slot(Slot& slot, StepStatus status, history::OutputKind kind, NodeId from, Bytes output, FaultPtr fault) {
   slot.status = status;
   slot.kind = kind;
-  slot.carried = false;
+  slot.carried = slot.undone = false;
+  slot.items.reset();
   slot.from = from;
   slot.output = std::move(output);
   slot.fault = std::move(fault);

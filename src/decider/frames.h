@@ -32,8 +32,13 @@ void pass_over(State& state, Frame& parent, std::uint32_t index, bool dead_path)
 
 // `body` is one of the node's own bodies.
 bool is_body_of(const plan::Plan& plan, NodeId node, NodeId body);
-// A run that is retried: which results it keeps, and what its saga owes still (retry_run.cc).
+// A run that is retried: which results it keeps, and what its saga owes still; or, of one whose undoing failed, which
+// entries are undone again (retry_run.cc).
 void carry_completed(State& state);
+bool may_try_again(const SagaEntry& entry);
+void owe_again(State& state, bool only_these);
+// The step of this entry has been undone, and with it what it is part of.
+void mark_undone(State& state, const SagaEntry& entry);
 // Whether a decoded snapshot is one that deciding can rely on (state_sound.cc).
 bool holds_together(const State& state);
 

@@ -32,15 +32,23 @@ using history::Role;
 using history::RunStatus;
 using history::StepStatus;
 
+// What a foreach runs over, and the results so far: empty for an item that has not ended well.
+struct Items {
+  Value items;
+  std::vector<Bytes> results;
+};
+
 // The result of a step, as `.steps.ID` shows it.
 struct Slot {
   StepStatus status = StepStatus::none;
   history::OutputKind kind = history::OutputKind::none;
   bool carried = false;  // taken over at a retry or restart: the step is not run again
+  bool undone = false;   // something it or a part of it did has been undone since
   NodeId from = k_none;  // OutputKind::node
   Bytes output;          // OutputKind::inline_
   FaultPtr fault;
-  mutable Value parsed;  // of `output`, kept once somebody looked inside
+  std::shared_ptr<const Items> items;  // of a foreach that did not end well: what of it a retry of the run keeps
+  mutable Value parsed;                // of `output`, kept once somebody looked inside
   mutable bool has_parsed = false;
 };
 struct ScopeState {
@@ -102,10 +110,6 @@ struct Frame {
     std::deque<std::uint32_t> ready;
   };
   std::unique_ptr<Graph> graph;  // dag, graph
-  struct Items {
-    Value items;
-    std::vector<Bytes> results;
-  };
   std::unique_ptr<Items> items;  // foreach
   struct Wait {
     Bytes request;
@@ -155,6 +159,7 @@ struct SagaScope {
   std::uint32_t first_entry = 0;  // length of the log when it was opened
   std::uint32_t floor = 0;        // entries before it are past a pivot
   bool closed = false;            // ended well: its entries belong to the parent
+  bool undoing = false;           // it is what the run is undoing, or was when the run was stopped
 };
 
 struct State {
@@ -203,6 +208,11 @@ void evolve(State& state, const history::Event& event, TimeMs now);
 
 // Earliest timer, or k_never.
 TimeMs next_timer(const State& state);
+// The plan was carried out to its end; what it recorded can be undone. Such a run is `completed`, or `compensation_failed`
+// when a part of it failed, was let pass, and could not be undone (`terminated` when that was being tried again).
+bool has_worked(const State& state);
+// What could not be undone can be tried again: that is what a retry of the run does then.
+bool can_undo_again(const State& state);
 // The status people see: paused, waiting (nothing in flight), compensating, … or how it ended.
 RunStatus visible_status(const State& state);
 // Whether any activity or child command is out, i.e. the run must be loaded at start-up.

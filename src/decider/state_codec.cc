@@ -66,21 +66,44 @@ std::shared_ptr<const history::StartInfo> get_info(Reader& r) {
   return std::get<history::RunStarted>(batch->events[0]).info;
 }
 
+void put_items(Writer& w, const Items& items) {
+  put_value(w, items.items);
+  for (const auto& result : items.results) w.bytes(result);
+}
+Items get_items(Reader& r) {
+  Items items;
+  items.items = get_value(r);
+  if (!items.items.is_array()) r.fail_here();
+  items.results.resize(items.items.size());
+  for (auto& result : items.results) result = r.bytes();
+  return items;
+}
+
+constexpr std::uint8_t k_with_items = 0x80;  // beside a slot's status
 void put_slot(Writer& w, const Slot& s) {
-  w.u8(static_cast<std::uint8_t>(s.status));
+  w.u8(static_cast<std::uint8_t>(static_cast<std::uint8_t>(s.status) | (s.items ? k_with_items : 0)));
+  if (s.items) put_items(w, *s.items);
   if (s.status == StepStatus::none) return;
   w.u8(static_cast<std::uint8_t>(s.kind));
-  w.boolean(s.carried);
+  w.u8(static_cast<std::uint8_t>((s.carried ? 1 : 0) | (s.undone ? 2 : 0)));
   put_id(w, s.from);
   w.bytes(s.output);
   put_fault(w, s.fault);
 }
 Slot get_slot(Reader& r) {
   Slot s;
-  s.status = get_enum(r, StepStatus::cancelled);
+  const auto status = r.u8();
+  if ((status & ~k_with_items) > static_cast<std::uint8_t>(StepStatus::cancelled)) {
+    r.fail_here();
+    return s;
+  }
+  s.status = static_cast<StepStatus>(status & ~k_with_items);
+  if ((status & k_with_items) != 0) s.items = std::make_shared<Items>(get_items(r));
   if (s.status == StepStatus::none) return s;
   s.kind = get_enum(r, history::OutputKind::children);
-  s.carried = r.boolean();
+  const auto flags = r.u8();
+  s.carried = (flags & 1) != 0;
+  s.undone = (flags & 2) != 0;
   s.from = get_id(r);
   s.output = r.bytes();
   s.fault = get_fault(r);
@@ -152,10 +175,7 @@ void put_frame(Writer& w, const Frame& f) {
   put_fault(w, f.fault);
   put_fault(w, f.child_fault);
   if (f.graph) put_graph(w, *f.graph);
-  if (f.items) {
-    put_value(w, f.items->items);
-    for (const auto& result : f.items->results) w.bytes(result);
-  }
+  if (f.items) put_items(w, *f.items);
   if (f.wait) {
     w.bytes(f.wait->request);
     w.string(f.wait->name);
@@ -203,13 +223,7 @@ Frame get_frame(Reader& r, const plan::Plan& plan) {
   f.fault = get_fault(r);
   f.child_fault = get_fault(r);
   if ((flags & 8) != 0) f.graph = get_graph(r, plan.nodes[f.node].children.size());
-  if ((flags & 16) != 0) {
-    f.items = std::make_unique<Frame::Items>();
-    f.items->items = get_value(r);
-    if (!f.items->items.is_array()) r.fail_here();
-    f.items->results.resize(f.items->items.size());
-    for (auto& result : f.items->results) result = r.bytes();
-  }
+  if ((flags & 16) != 0) f.items = std::make_unique<Items>(get_items(r));
   if ((flags & 32) != 0) {
     f.wait = std::make_unique<Frame::Wait>();
     f.wait->request = r.bytes();
@@ -234,7 +248,7 @@ void put_saga(Writer& w, const State& state) {
     put_id(w, s.parent);
     w.varint(s.first_entry);
     w.varint(s.floor);
-    w.boolean(s.closed);
+    w.u8(static_cast<std::uint8_t>((s.closed ? 1 : 0) | (s.undoing ? 2 : 0)));
   }
   w.varint(state.saga_log.size());
   for (const auto& e : state.saga_log) {
@@ -254,7 +268,9 @@ void get_saga(Reader& r, State& state) {
     s.parent = get_id(r);
     s.first_entry = u32(r);
     s.floor = u32(r);
-    s.closed = r.boolean();
+    const auto flags = r.u8();
+    s.closed = (flags & 1) != 0;
+    s.undoing = (flags & 2) != 0;
     if (s.parent != k_none && s.parent >= state.sagas.size()) r.fail_here();
     state.sagas.push_back(s);
   }

@@ -50,6 +50,10 @@ std::optional<DurationMs> delay_before(const plan::Retry& retry, std::uint32_t a
 // A `when` that looks at the item is asked once an item, any other once.
 void Turn::enter(NodeId node_id, FrameId parent, std::uint32_t index, Role role) {
   const plan::Node& n = plan_.nodes[node_id];
+  if (role == Role::item && !frame(parent).items->results.at(index).empty()) {  // kept by a retried run
+    emit(history::StepSkipped{parent, node_id, index});
+    return;
+  }
   if (role == Role::step)
     if (const Slot* slot = slot_of(state_, frame(parent), node_id); slot != nullptr && slot->carried) {
       emit(history::StepSkipped{parent, node_id, index});
@@ -353,6 +357,11 @@ void Turn::complete_run(history::OutputKind kind, NodeId from, Bytes output) {
 }
 
 void Turn::end_run(RunStatus status, FaultPtr why) {
+  if (!state_.output.empty()) {  // it had worked, and a part of it was undone once more
+    emit(history::RunCompleted{state_.output});
+    notify_parent();
+    return;
+  }
   if (plan_.data_flow && why) why = standard_fault(*why);
   for (const auto& entry : state_.saga_log)
     if (entry.done && entry.fault) {
@@ -364,10 +373,7 @@ void Turn::end_run(RunStatus status, FaultPtr why) {
 }
 
 void Turn::notify_parent() {
-  const auto& info = *state_.info;
-  if (info.parent.empty()) return;
-  out_.commands.emplace_back(
-      NotifyParent{info.parent, info.parent_frame, info.parent_command, state_.status, state_.output, state_.fault});
+  if (!state_.info->parent.empty()) out_.commands.emplace_back(notice_of_end(state_));
 }
 
 }  // namespace perdure::decider

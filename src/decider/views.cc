@@ -9,6 +9,14 @@
 
 namespace perdure::decider {
 
+bool has_worked(const State& state) { return history::is_closed(state.status) && !state.output.empty(); }
+
+bool can_undo_again(const State& state) {
+  if (state.status == RunStatus::terminated) return !state.sagas.empty() && state.sagas[0].undoing;
+  return state.status == RunStatus::compensation_failed &&
+         std::any_of(state.saga_log.begin(), state.saga_log.end(), may_try_again);
+}
+
 TimeMs next_timer(const State& state) {
   if (state.paused || state.timers.empty()) return k_never;
   return state.timers.begin()->first;
@@ -38,7 +46,7 @@ std::size_t footprint(const State& state) {
 }
 
 double progress(const State& state) {
-  if (history::is_closed(state.status)) return state.status == RunStatus::completed ? 1.0 : 0.0;
+  if (history::is_closed(state.status)) return has_worked(state) ? 1.0 : 0.0;
   if (state.scopes.empty() || !state.scopes[0] || state.plan == nullptr || state.plan->nodes.empty()) return 0;
   const auto& children = state.plan->nodes[0].children;
   if (children.empty()) return 0;

@@ -108,9 +108,10 @@ void Shard::child_found(const Run& child, const history::StartInfo& wanted, bool
     return child_ended(parent, failed(wanted.parent_frame, wanted.parent_command, "subflow.conflict",
                                       "another run has the id '" + wanted.run.id + "'"));
   if (!wait) return child_ended(parent, begun(wanted));
-  const decider::State& state = child.state;
-  if (history::is_closed(state.status))
-    child_ended(parent, {wanted.parent_frame, wanted.parent_command, state.status, state.output, state.fault});
+  if (!history::is_closed(child.state.status)) return;
+  decider::NotifyParent notice = decider::notice_of_end(child.state);
+  child_ended(parent, {wanted.parent_frame, wanted.parent_command, notice.status, std::move(notice.output),
+                       std::move(notice.fault)});
 }
 
 void Shard::cancel_child(const RunKey& parent, const decider::CancelChild& command) {
@@ -142,10 +143,9 @@ void Shard::begin_undo(const RunKey& parent, const decider::UndoChild& command, 
   if (!found) return child_ended(parent, failed(command.frame, command.command, "subflow.gone", found.error().message));
   Run& run = **found;
   undo_waiters_[child].emplace_back(parent, command);
-  const history::RunStatus status = run.state.status;
-  if (status == history::RunStatus::completed) {
+  if (decider::has_worked(run.state)) {
     add_input(run, history::CompensateRequested{"run " + parent.id, "the parent run is undone"}, {});
-  } else if (history::is_closed(status)) {
+  } else if (history::is_closed(run.state.status)) {
     when_durable(run, [this, child](const Status& durable) {
       if (durable) tell_undone(child);
     });
@@ -158,9 +158,11 @@ void Shard::tell_undone(const RunKey& child) {
   else if (is_passing(run.error())) defer(CallMessage{[this, child] { tell_undone(child); }});
 }
 
-void Shard::tell_undone(const Run& child) {
+void Shard::tell_undone(Run& child) {
+  if (!undo_waiters_.contains(child.key)) return;
+  if (decider::has_worked(child.state))  // it was at work for itself when it was asked
+    return add_input(child, history::CompensateRequested{"its parent", "the parent run is undone"}, {});
   auto waiters = undo_waiters_.extract(child.key);
-  if (!waiters) return;
   const decider::State& state = child.state;
   const bool well = state.status != history::RunStatus::compensation_failed;
   for (const auto& [parent, command] : waiters.mapped())

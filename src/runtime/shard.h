@@ -174,7 +174,7 @@ class Shard {
   void cancel_child(const RunKey& parent, const decider::CancelChild& command);
   void undo_child(const Run& parent, const decider::UndoChild& command);
   void begin_undo(const RunKey& parent, const decider::UndoChild& command, const RunKey& child);
-  void tell_undone(const Run& child);
+  void tell_undone(Run& child);
   void tell_undone(const RunKey& child);
   void notify_parent(const Run& run, const decider::NotifyParent& command);
   void child_ended(const RunKey& parent, history::ChildEnded fact);
