@@ -258,9 +258,12 @@ void add_change_verbs(std::vector<Verb>& verbs) {
                            cancel, true));
   verbs.push_back(changing("terminate", "End a run at once, undoing nothing", {k_run}, {k_as, k_reason}, "",
                            {{"perdure terminate order-42 --reason 'test run'", "the last resort"}}, terminate, false));
-  verbs.push_back(changing("retry", "Go on with a failed run from the step that failed", {k_run}, {k_as, k_reason},
-                           "Steps that completed keep their results; those that were undone run again.",
-                           {{"perdure retry order-42", "after the cause is mended"}}, retry, true));
+  verbs.push_back(
+      changing("retry", "Go on with a failed run from the step that failed", {k_run}, {k_as, k_reason},
+               "Steps that completed keep their results; those that were undone run again, with what came after "
+               "them.\nA run that could not be undone whole is undone to its end first, and goes on when it is "
+               "retried again.",
+               {{"perdure retry order-42", "after the cause is mended"}}, retry, true));
   verbs.push_back(changing(
       "restart", "Start a new run from any step of an earlier one", {k_run},
       {{.name = "--from", .value = "STEP", .help = "the top-level step to start from, with all that come after it"},

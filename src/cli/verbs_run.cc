@@ -74,7 +74,48 @@ Result<int> run(Session& session) {
   return drive(session, *engine, started.run, drive_options(session));
 }
 
+// Top-level runs that go on by themselves, oldest first. What was paused stays so.
+Result<std::vector<RunKey>> resumable_runs(engine::Engine& engine) {
+  std::vector<RunKey> runs;
+  engine::ListRequest request;
+  request.limit = 1000;
+  do {
+    PERDURE_TRY(page, engine.list(request));
+    for (const engine::RunSummary& run : page.runs)
+      if (run.closed_at == 0 && run.parent.empty() && run.status != "paused" && run.status != "quarantined")
+        runs.push_back(run.run);
+    request.cursor = page.next_cursor;
+  } while (!request.cursor.empty());
+  std::reverse(runs.begin(), runs.end());
+  return runs;
+}
+
+// All go on together; they are followed one after the other.
+Result<int> resume_all(Session& session) {
+  PERDURE_TRY(engine, session.open_existing(Drive::everything));
+  PERDURE_TRY(runs, resumable_runs(*engine));
+  std::size_t ended = 0, failed = 0, waiting = 0;
+  for (const RunKey& key : runs) {
+    PERDURE_TRY(run, engine->describe(key));
+    DriveOptions options = drive_options(session);
+    options.from_seq = run.events + 1;
+    session.say(fmt::format("run {}", key.id));
+    PERDURE_TRY(code, drive(session, *engine, key, options));
+    if (code == k_exit_interrupted) return code;
+    ++(code == k_exit_ok ? ended : code == k_exit_waiting ? waiting : failed);
+  }
+  session.say(fmt::format("{} runs: {} completed, {} wait for somebody, {} did not end well", runs.size(), ended,
+                          waiting, failed));
+  return failed > 0 ? k_exit_failed : waiting > 0 ? k_exit_waiting : k_exit_ok;
+}
+
 Result<int> resume(Session& session) {
+  if (session.args.on("--all")) {
+    if (session.args.text("RUN")) return fail(ErrorCode::invalid, "--all and a run exclude each other");
+    return resume_all(session);
+  }
+  if (!session.args.text("RUN"))
+    return fail(ErrorCode::invalid, "RUN is missing; name a run, or all of them with --all");
   PERDURE_TRY(key, session.run_key(session.args.text_or("RUN", "")));
   PERDURE_TRY(engine, session.open_existing(Drive::everything));
   PERDURE_TRY(run, engine->describe(key));
@@ -131,15 +172,21 @@ void add_run_verbs(std::vector<Verb>& verbs) {
   add_drive_flags(run_verb.flags);
   verbs.push_back(std::move(run_verb));
 
-  Verb resume_verb{.name = "resume",
-                   .group = "Run",
-                   .summary = "Go on with a run that was interrupted, paused or waiting",
-                   .positionals = {{.name = "RUN", .help = "the run's id", .complete = Complete::run}},
-                   .flags = {{.name = "--as", .value = "NAME", .help = "who (default: the login name)"},
-                             {.name = "--reason", .value = "TEXT", .help = "why, kept in the history of a paused run"}},
-                   .notes = "A run that is over is shown with its result and exit code; nothing is done again.",
-                   .examples = {{"perdure resume order-42", "after Ctrl-C or a crash"}},
-                   .run = resume};
+  Verb resume_verb{
+      .name = "resume",
+      .group = "Run",
+      .summary = "Go on with a run that was interrupted, paused or waiting",
+      .positionals = {{.name = "RUN", .help = "the run's id", .required = false, .complete = Complete::run}},
+      .flags = {{.name = "--all", .value = "", .help = "every run that is not over, paused or part of another"},
+                {.name = "--as", .value = "NAME", .help = "who (default: the login name)"},
+                {.name = "--reason", .value = "TEXT", .help = "why, kept in the history of a paused run"}},
+      .notes =
+          "A run that is over is shown with its result and exit code; nothing is done again.\n"
+          "With --all the exit code is 1 when a run did not end well, else 3 when one waits for "
+          "somebody.",
+      .examples = {{"perdure resume order-42", "after Ctrl-C or a crash"},
+                   {"perdure resume --all", "whatever was going on when the machine went down"}},
+      .run = resume};
   add_drive_flags(resume_verb.flags);
   verbs.push_back(std::move(resume_verb));
 }

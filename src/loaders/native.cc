@@ -14,6 +14,15 @@ constexpr std::string_view k_head_members[] = {"name",     "version", "descripti
                                                "defaults", "limits",  "queries",     "updates",  "steps", "modules",
                                                "output",   "secrets", "on",          "tags",     "search"};
 
+bool is_list_of_texts(const Value& value) {
+  return value.is_array() && std::none_of(value.items().begin(), value.items().end(),
+                                          [](const Value& item) { return item.is_array() || item.is_object(); });
+}
+bool is_list_of_mappings(const Value& value) {
+  return value.is_array() &&
+         std::all_of(value.items().begin(), value.items().end(), [](const Value& item) { return item.is_object(); });
+}
+
 }  // namespace
 
 // ---- the head
@@ -36,10 +45,18 @@ void NativeLoader::head_members(const Members& m) {
   string("version", plan_->version);
   string("description", plan_->description);
   kept("metadata", plan_->metadata);
-  kept("secrets", plan_->secrets);
-  kept("on", plan_->triggers);
-  kept("tags", plan_->tags);
-  kept("search", plan_->search);
+  // For the server, in the shapes it will read.
+  const auto kept_as = [&](const char* name, Value& into, const char* shape, bool (*fits)(const Value&)) {
+    kept(name, into);
+    if (const YamlNode* n = m.get(name); n != nullptr && !fits(into))
+      error(*n, "`" + std::string(name) + "` takes " + shape);
+  };
+  kept_as("secrets", plan_->secrets, "a list of names or a mapping",
+          [](const Value& v) { return v.is_object() || is_list_of_texts(v); });
+  kept_as("on", plan_->triggers, "a mapping or a list of mappings",
+          [](const Value& v) { return v.is_object() || is_list_of_mappings(v); });
+  kept_as("tags", plan_->tags, "a list of texts", is_list_of_texts);
+  kept_as("search", plan_->search, "a mapping", [](const Value& v) { return v.is_object(); });
   if (const YamlNode* n = m.get("input"); n != nullptr) plan_->input_schema = schema(*n, "input");
   if (const YamlNode* n = m.get("context"); n != nullptr) {
     plan_->context = value(*n);

@@ -109,10 +109,10 @@ constexpr std::string_view k_head = R"json({
 "output": {"description": "What the run answers; by default every top-level step's output by its id."},
 "steps": {"$ref": "#/$defs/steps", "description": "In order; a DAG when an item has depends_on, a graph when one has next_steps."},
 "modules": {"$ref": "#/$defs/steps", "description": "A DAG of blocks with activities."},
-"secrets": {"description": "References to secrets."},
-"on": {"description": "Triggers."},
-"tags": {"description": "For searching."},
-"search": {"description": "Search attributes."}
+"secrets": {"type": ["array", "object"], "description": "References to secrets, by name."},
+"on": {"type": ["object", "array"], "description": "Triggers."},
+"tags": {"type": "array", "items": {"type": ["string", "number", "boolean", "null"]}, "description": "For searching."},
+"search": {"type": "object", "description": "Search attributes."}
 })json";
 
 Value parsed(std::string_view json) {

@@ -154,8 +154,25 @@ steps:
                 self.assertEqual(self.bounded(verb, verb).code, 0)
                 with open(began, encoding='utf-8') as file:
                     self.assertEqual(file.read(), 'began\n', 'one attempt')
-                self.assertEqual(json.loads(self.bounded('show', verb, '--json').out)['status'], status)
+                self.assertEqual(self.bounded('show', verb, '--json').json['status'], status)
                 os.remove(began)
+
+    def test_resume_all(self):
+        timed = 'name: timed\nsteps: [{id: z, wait: 1s}]\n'
+        for name, text in (('good', timed), ('bad', timed[:-2] + ', {id: r, raise: {type: no}}]\n'), ('paused', timed),
+                           ('asks', 'name: asks\nsteps: [{id: l, listen: x}]\n')):
+            self.perdure('run', self.write(name + '.yaml', text), '--id', name, '--until-idle', want=harness.WAITING)
+        self.perdure('pause', 'paused', want=0)
+        outcome = self.bounded('resume', '--all')
+        self.assertEqual(outcome.code, harness.FAILED, str(outcome))
+        self.assertIn('3 runs: 1 completed, 1 wait for somebody, 1 did not end well', outcome.err)
+        self.assertEqual({r['run']: r['status'] for r in self.bounded('list', '--json').json['runs']},
+                         {'good': 'completed', 'bad': 'failed', 'asks': 'waiting', 'paused': 'paused'})
+        self.assertEqual(self.bounded('resume', '--all').code, harness.WAITING)
+        self.perdure('cancel', 'asks', want=0)
+        self.assertEqual(self.bounded('resume', '--all').code, 0)
+        self.assertEqual(self.bounded('resume').code, harness.INVALID)
+        self.assertEqual(self.bounded('resume', '--all', 'good').code, harness.INVALID)
 
     def test_unknown_runs(self):
         self.run_file(self.write('ok.yaml', OK), 'there', want=0)
