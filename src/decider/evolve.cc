@@ -190,7 +190,8 @@ struct Folder : FactFolder {
     if (f == nullptr) return;
     auto items = parse_json(e.items.view());
     if (!items || !items->is_array()) items = Value::array();
-    const auto before = is_foreach_head(state, *f) ? std::move(f->items) : nullptr;  // of a retried run: items that had ended well are kept
+    const auto before = is_foreach_head(state, *f) ? std::move(f->items)
+                                                   : nullptr;  // of a retried run: items that had ended well are kept
     f->items = std::make_unique<Items>();
     f->items->items = std::move(*items);
     f->items->results.resize(f->items->items.size());

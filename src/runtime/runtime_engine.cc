@@ -8,13 +8,11 @@
 #include "runtime/events.h"
 #include "runtime/views.h"
 #include "runtime/virtual_clock.h"
-#include "storage/rules.h"
 
 namespace perdure::runtime {
 namespace {
 
 constexpr std::size_t k_page = 1000;
-constexpr const char* k_quarantined = "quarantined";  // as history::to_string says it
 
 std::size_t shards_of(const RuntimeOptions& options) {
   if (options.shards > 0) return std::min<std::size_t>(options.shards, 64);
@@ -305,98 +303,12 @@ Result<engine::RunView> RuntimeEngine::describe(const RunKey& run) {
   return look<engine::RunView>(run, [](const Run& r) { return Result<engine::RunView>(run_view(r.state)); });
 }
 
-namespace {
-
-storage::ListQuery to_query(const engine::ListRequest& request) {
-  storage::ListQuery query;
-  query.tenant = request.tenant;
-  query.status = request.status;
-  query.workflow = request.workflow;
-  query.parent = request.parent;
-  query.started_from = request.from;
-  query.started_until = request.until;
-  query.cursor = request.cursor;
-  query.limit = request.limit;
-  return query;
-}
-
-engine::RunSummary summary_of(RunKey key, storage::RunRow row) {
-  engine::RunSummary summary;
-  summary.run = std::move(key);
-  summary.workflow = std::move(row.workflow);
-  summary.version = std::move(row.version);
-  summary.status = std::move(row.status);
-  summary.parent = std::move(row.parent);
-  summary.started_at = row.started_at;
-  summary.updated_at = row.updated_at;
-  summary.closed_at = row.closed_at;
-  if (auto detail = parse_json(row.detail.view())) summary.detail = std::move(*detail);
-  return summary;
-}
-
-}  // namespace
-
 bool RuntimeEngine::is_quarantined(const RunKey& run) {
   const std::lock_guard lock(core_.quarantine_mutex);
   return core_.quarantined.contains(run);
 }
 
 // The row of a run that can't be read may say what it was before: quarantine goes before the row.
-Result<engine::RunList> RuntimeEngine::list(const engine::ListRequest& request) {
-  storage::ListQuery query = to_query(request);
-  if (query.status == k_quarantined) return list_quarantined(std::move(query));
-  engine::RunList out;
-  do {
-    query.limit = request.limit - out.runs.size();
-    PERDURE_TRY(page, core_.store->list(query));
-    for (auto& [key, row] : page.rows) {
-      if (is_quarantined(key)) {
-        if (request.status) continue;
-        row.status = k_quarantined;
-      }
-      out.runs.push_back(summary_of(std::move(key), std::move(row)));
-    }
-    query.cursor = std::move(page.next_cursor);
-  } while (!query.cursor.empty() && out.runs.size() < request.limit);
-  out.next_cursor = std::move(query.cursor);
-  return out;
-}
-
-// They are few: all of them are known by name.
-Result<engine::RunList> RuntimeEngine::list_quarantined(storage::ListQuery query) {
-  PERDURE_TRY_VOID(storage::check_query(query));
-  query.status.reset();
-  std::vector<RunKey> keys;
-  {
-    const std::lock_guard lock(core_.quarantine_mutex);
-    for (const auto& [run, error] : core_.quarantined)
-      if (run.tenant == query.tenant) keys.push_back(run);
-  }
-  std::vector<std::pair<RunKey, storage::RunRow>> rows;
-  for (RunKey& key : keys) {
-    auto row = core_.store->row(key);
-    if (row && !*row) continue;  // removed meanwhile
-    storage::RunRow known = row ? std::move(**row) : storage::RunRow{};
-    known.status = k_quarantined;
-    if (storage::matches(query, known)) rows.emplace_back(std::move(key), std::move(known));
-  }
-  const auto position = [](const auto& row) { return std::tuple(-row.second.started_at, row.first.id); };
-  std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return position(a) < position(b); });
-  if (!query.cursor.empty()) {
-    PERDURE_TRY(after, storage::decode_cursor(query.cursor));
-    std::erase_if(rows, [&](const auto& row) { return position(row) <= std::tuple(-after.started_at, after.id); });
-  }
-  engine::RunList out;
-  for (auto& [key, row] : rows) {
-    if (out.runs.size() == query.limit) {
-      out.next_cursor = storage::encode_cursor({out.runs.back().started_at, out.runs.back().run.id});
-      break;
-    }
-    out.runs.push_back(summary_of(std::move(key), std::move(row)));
-  }
-  return out;
-}
-
 Result<Value> RuntimeEngine::query(const RunKey& run, const std::string& name) {
   return look<Value>(run, [name](const Run& r) { return decider::run_query(*r.plan->plan, r.state, name); });
 }
