@@ -144,11 +144,13 @@ Value variable(const State& state, const Surroundings& around, const std::string
 }
 
 struct Mapped {
-  std::string_view prefix, id;
+  std::string_view prefix, id;  // id: the name of a standard error, or a whole URI
   int status;
 };
 // Faults of ours, by the beginning of their type, as the specification calls them.
-constexpr std::array<Mapped, 12> k_mapped{{{"http.blocked", "authorization", 403},
+constexpr std::array<Mapped, 14> k_mapped{{{"review.rejected", "https://perdure.dev/errors/review-rejected", 403},
+                                           {"review.timeout", "timeout", 408},
+                                           {"http.blocked", "authorization", 403},
                                            {"http", "communication", 500},
                                            {"timeout", "timeout", 408},
                                            {"expression", "expression", 400},
@@ -199,7 +201,7 @@ Value error_value(const history::Fault& fault) {
         usual = one.status;
         break;
       }
-    type = std::string(k_types) + std::string(id);
+    type = id.starts_with("https://") ? std::string(id) : std::string(k_types) + std::string(id);
     if (status == 0 || id == "runtime") status = usual;
     if (fault.type.starts_with("http.") && status == usual)
       if (const auto code = parse_json(std::string_view(fault.type).substr(5)); code && code->is_integer())

@@ -33,7 +33,8 @@ void Turn::open_review(FrameId id, bool escalated) {
   request.set("escalated", escalated);
   Bytes text(to_json(request));
   emit(history::ReviewOpened{id, text});
-  if (deadline != k_never) emit(history::TimerStarted{id, deadline});
+  const TimeMs timer = std::min(deadline, wait_deadline(id));
+  if (timer != k_never) emit(history::TimerStarted{id, timer});
   out_.commands.emplace_back(OpenReview{id, frame(id).command, text});
 }
 
@@ -70,6 +71,10 @@ bool Turn::advance_review(FrameId id) {
 }
 
 void Turn::review_timeout(FrameId id) {
+  if (wait_deadline(id) <= context_.now) {
+    fail(id, timeout(id, "timeout.start_to_close", "task '" + node(id).name + "' exceeded its time limit"));
+    return;
+  }
   const plan::ReviewSpec& spec = *node(id).review;
   const Frame& f = frame(id);
   const auto close = [&](bool approved) {

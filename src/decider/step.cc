@@ -11,8 +11,9 @@ namespace {
 policy::ErrorClass to_policy(history::FaultClass c) { return static_cast<policy::ErrorClass>(c); }
 
 DurationMs block_timeout(const plan::Node& node) {
-  if (node.flow && node.kind != plan::Kind::activity && node.kind != plan::Kind::wait)
-    return node.timeouts.start_to_close_ms;
+  const bool own_timer =
+      node.kind == plan::Kind::activity || node.kind == plan::Kind::wait || node.kind == plan::Kind::review;
+  if (node.flow && !own_timer) return node.timeouts.start_to_close_ms;
   switch (node.kind) {
     case plan::Kind::activity:
     case plan::Kind::wait:

@@ -145,7 +145,12 @@ class OwsLoader : public DialectReader {
   void answer(const Members& m, TemplatePairs& into);
   void function_body(NodeId id, const Members& m, const YamlNode& call);
   void catalog_body(NodeId id, const Members& m, const YamlNode& call);
-  void builtin_body(NodeId id, const Members& m, const YamlNode& call, std::string_view name);
+
+  // ---- the built-in catalog (ows_builtin.cc)
+  void builtin_body(NodeId id, const Members& m, const YamlNode& call, std::string_view name, std::string_view version);
+  void agent_body(NodeId id, const YamlNode& with);
+  Template people(const YamlNode& node, std::string_view what, NodeId owner);
+  void review_body(NodeId id, const YamlNode* with);
 
   std::optional<Template> authentication(const YamlNode& node, NodeId owner);
   Template credentials(const YamlNode& node, NodeId owner, std::string_view scheme);

@@ -1,4 +1,4 @@
-// Functions: of the file, and of the catalog that is built in.
+// Functions of the file and of its catalogs.
 #include <algorithm>
 
 #include "loaders/ows.h"
@@ -65,7 +65,7 @@ void OwsLoader::catalog_body(NodeId id, const Members& m, const YamlNode& call) 
       at_endpoint = tree_.find(*at_endpoint, "uri");
     ours = at_endpoint != nullptr && at_endpoint->text == "builtin://perdure";
   }
-  if (ours) return builtin_body(id, m, call, name);
+  if (ours) return builtin_body(id, m, call, name, whole.substr(colon + 1, at_sign - colon - 1));
   if (written == nullptr && catalog != "default") {
     Strings all{"perdure", "default"};
     if (catalogs_ != nullptr && catalogs_->type == YamlNode::Type::mapping)
@@ -75,39 +75,6 @@ void OwsLoader::catalog_body(NodeId id, const Members& m, const YamlNode& call) 
   }
   error(call, "functions of catalogs can't be read in this build",
         "define it in `use.functions`; the catalog `perdure` is built in");
-}
-
-void OwsLoader::builtin_body(NodeId id, const Members& m, const YamlNode& call, std::string_view name) {
-  static const Strings k_names{"human-review", "agent-task", "require"};
-  if (std::find(k_names.begin(), k_names.end(), name) == k_names.end()) {
-    return error(call, "the catalog `perdure` has no function `" + std::string(name.substr(0, 80)) + "`",
-                 did_you_mean(name, k_names, "it has human-review, agent-task, require"));
-  }
-  const YamlNode* with = m.get("with");
-  if (with == nullptr) return error(call, "`" + std::string(name) + "` lacks `with`: its arguments");
-  if (name == "require") {  // says that the workflow means what only Perdure does: another runtime does not know it
-    const Members r(*this, *with, "with", {"features"});
-    if (!required(r, *with, "with", {"features"})) return;
-    for (const YamlNode* feature : name_list(*r.get("features"), "features"))
-      choice(*feature, "features", {"compensate", "budget", "human-review", "agent-task"});
-    return;  // an empty list, which hands its input on
-  }
-  TemplatePairs pairs;
-  if (name == "agent-task") {
-    const Members a(*this, *with, "with", {"agent_role", "task", "model", "inputs"});
-    if (!required(a, *with, "with", {"agent_role", "task"})) return;
-    for (const char* part : {"agent_role", "task", "model"})
-      if (const YamlNode* n = a.get(part); n != nullptr && text(*n, part)) pairs.emplace_back(part, data(*n, id));
-    if (const YamlNode* n = a.get("inputs"); n != nullptr) pairs.emplace_back("with", mapping(*n, "inputs", id));
-    return activity(id, "agent_task", std::move(pairs));
-  }
-  const Members h(
-      *this, *with, "with",
-      {"reviewers", "quorum", "data", "form", "timeout", "on_timeout", "on_reject", "escalate_to", "no_self_approval"});
-  if (!h.valid()) return;
-  for (std::size_t i = 0; i < tree_.size(*with); ++i)
-    pairs.emplace_back(std::string(tree_.key(*with, i).text), data(tree_.value(*with, i), id));
-  activity(id, "human-review", std::move(pairs));
 }
 
 }  // namespace perdure::loaders

@@ -75,8 +75,7 @@ class Check {
     const Flow& f = *n.flow;
     want(f.case_then.size() == n.cases.size() && f.catches.size() == n.catches.size());
     want((f.each != nullptr) == (n.kind == Kind::each) && (f.events != nullptr) == (n.kind == Kind::listen));
-    want(n.foreach == k_none && n.kind != Kind::review && n.kind != Kind::map && n.kind != Kind::loop &&
-         n.kind != Kind::emit);
+    want(n.foreach == k_none && n.kind != Kind::map && n.kind != Kind::loop && n.kind != Kind::emit);
     for (const FlowCatch& c : f.catches) {
       may(c.except_when);
       may(c.retry_when);
