@@ -10,6 +10,7 @@
 #include "cli/review_prompt.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "engine/lifecycle.h"
 
 namespace perdure::cli {
 namespace {
@@ -189,9 +190,16 @@ Result<int> history(Session& session) {
   PERDURE_TRY(engine, session.open_existing(Drive::nothing));
   PERDURE_TRY(run, engine->describe(key));
   PERDURE_TRY(plan, engine->plan(run.plan_hash));
+  const auto first = static_cast<std::uint64_t>(from);
+  if (session.args.on("--cloudevents")) {
+    engine::Lifecycle lifecycle(key, plan);
+    return each_event(*engine, key, 1, limit, [&](const engine::HistoryEntry& entry) {
+      for (const Value& event : lifecycle.next(entry))
+        if (entry.seq >= first) session.print(to_json(event) + "\n");
+    });
+  }
   RunModel model(plan);
   model.keep_marks();
-  const auto first = static_cast<std::uint64_t>(from);
   if (session.json || session.args.on("--events")) {
     const Palette palette = session.out_palette();
     return each_event(*engine, key, 1, limit, [&](const engine::HistoryEntry& entry) {
@@ -270,11 +278,15 @@ void add_look_verbs(std::vector<Verb>& verbs) {
        .summary = "What happened in a run: each attempt with its time, or every event",
        .positionals = {k_run},
        .flags = {{.name = "--events", .value = "", .help = "every event, one a line"},
+                 {.name = "--cloudevents", .value = "", .help = "lifecycle events of the Open Workflow Specification"},
                  {.name = "--from", .value = "SEQ", .help = "from this event on"},
                  {.name = "--limit", .value = "N", .help = "read at most so many events"}},
-       .notes = "With --json every event is a line with its payloads.",
+       .notes = "With --json every event is a line with its payloads. With --cloudevents every change of the run and "
+                "of its\n"
+                "steps is a line: a CloudEvent whose id is the same each time, to be sent on or put into files.",
        .examples = {{"perdure history order-42", "the timeline"},
-                    {"perdure history order-42 --json | jq 'select(.type == \"ActivityFailed\")'", "for a program"}},
+                    {"perdure history order-42 --json | jq 'select(.type == \"ActivityFailed\")'", "for a program"},
+                    {"perdure history order-42 --cloudevents", "for whatever takes CloudEvents"}},
        .run = history});
   verbs.push_back({.name = "query",
                    .group = "Look",

@@ -40,13 +40,9 @@ Evaluated<std::string> render_text(const State& state, const plan::Template& tex
 // What a fault says it happened at: the step's name, in a data flow the task's JSON pointer.
 const std::string& place_name(const plan::Node& node);
 
-// flow_document.cc: expressions of a data flow, and errors as they see them.
+// flow_document.cc: expressions of a data flow.
 tl::expected<Value, expr::EvalError> evaluate_flow(const State& state, const plan::Expression& e,
                                                    const Surroundings& around);
-Value error_value(const history::Fault& fault);
-FaultPtr standard_fault(const history::Fault& fault);  // as error_value shows it
-// One spelling of the ids that error types have in the versions of the specification; others as they are.
-std::string error_type(std::string_view type);
 
 FaultPtr make_fault(std::string type, std::string title, std::string step,
                     history::FaultClass fault_class = history::FaultClass::fatal);

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "decider/turn.h"
+#include "history/standard_error.h"
 #include "plan/json_schema.h"
 
 namespace perdure::decider {
@@ -295,7 +296,7 @@ void Turn::advance_each(FrameId id) {
 
 Evaluated<bool> Turn::asks(FrameId id, plan::ExprId expr, const history::Fault& why, bool absent) const {
   if (expr == plan::k_none) return absent;
-  const Value error = error_value(why);
+  const Value error = history::error_value(why);
   Surroundings s = around(id);
   s.dot = &error;
   s.error = &why;
@@ -305,15 +306,15 @@ Evaluated<bool> Turn::asks(FrameId id, plan::ExprId expr, const history::Fault& 
 // Whether catch `i` of the try takes this fault.
 Evaluated<bool> Turn::flow_catches(FrameId id, std::size_t i, const history::Fault& why) const {
   const plan::FlowCatch& c = node(id).flow->catches[i];
-  const Value error = error_value(why);
+  const Value error = history::error_value(why);
   const auto is = [&](const char* member, const std::string& wanted) {
     const Value* value = error.find(member);
     return wanted.empty() || (value != nullptr && value->is_string() && value->as_string() == wanted);
   };
   const std::string type =
-      error_type(why.type.find(':') == std::string::npos ? std::string_view(error.find("type")->as_string())
-                                                         : std::string_view(why.type));
-  if (!c.with.type.empty() && error_type(c.with.type) != type) return false;
+      history::error_type(why.type.find(':') == std::string::npos ? std::string_view(error.find("type")->as_string())
+                                                                  : std::string_view(why.type));
+  if (!c.with.type.empty() && history::error_type(c.with.type) != type) return false;
   if (!is("title", c.with.title) || !is("detail", c.with.detail) || !is("instance", c.with.instance)) return false;
   if (c.with.status != 0 && error.find("status")->as_int() != static_cast<std::int64_t>(c.with.status)) return false;
   const auto when = asks(id, node(id).catches[i].when, why, true);

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "decider/turn.h"
+#include "history/standard_error.h"
 #include "policy/retry.h"
 
 namespace perdure::decider {
@@ -363,7 +364,7 @@ void Turn::end_run(RunStatus status, FaultPtr why) {
     notify_parent();
     return;
   }
-  if (plan_.data_flow && why) why = standard_fault(*why);
+  if (plan_.data_flow && why) why = history::standard_fault(*why);
   for (const auto& entry : state_.saga_log)
     if (entry.done && entry.fault) {
       status = RunStatus::compensation_failed;
