@@ -412,6 +412,7 @@ struct Folder : FactFolder {
       case plan::Kind::conditional: return branch < 2;
       case plan::Kind::select: return branch < node.cases.size();
       case plan::Kind::attempt: return branch < node.catches.size();
+      case plan::Kind::each: return branch < node.flow->case_then.size();
       default: return false;
     }
   }

@@ -189,10 +189,21 @@ plan::Then Turn::then_of(FrameId id) const {
   const Frame& f = state_.frames[id];
   const plan::Node& n = plan_.nodes[f.node];
   plan::Then then = n.flow->then;
-  if (n.kind == plan::Kind::select && f.branch < n.flow->case_then.size()) then = n.flow->case_then[f.branch];
+  const bool routed = n.kind == plan::Kind::select || n.kind == plan::Kind::each;
+  if (routed && f.branch < n.flow->case_then.size()) then = n.flow->case_then[f.branch];
   if (n.kind == plan::Kind::attempt && f.branch < n.flow->catches.size())
     if (const plan::Then& handled = n.flow->catches[f.branch].then; handled.next != plan::Next::proceed) then = handled;
   return then;
+}
+
+// An extended task that decides where to go on has decided it for the `each` that its extensions are in.
+void Turn::tell_extension(FrameId id) {
+  const Frame& f = frame(id);
+  const FrameId list = frame(f.parent).parent;
+  if (f.branch == k_none || list == k_none) return;
+  const plan::Node& whole = node(list);
+  if (whole.kind != plan::Kind::each || f.branch >= whole.flow->case_then.size()) return;
+  if (plan::extended_task(plan_, whole) == f.node) emit(history::BranchTaken{list, f.branch, nullptr});
 }
 
 void Turn::complete_task(FrameId id, history::OutputKind kind, NodeId from, Bytes output) {
@@ -217,6 +228,7 @@ void Turn::complete_task(FrameId id, history::OutputKind kind, NodeId from, Byte
       emit(history::TaskJumped{parent, static_cast<std::uint32_t>(list.children.size())});
   }
   if (!state_.ending && then_of(id).next == plan::Next::end) emit(history::FlowEnded{id});
+  tell_extension(id);
   const bool as_returned = kind == history::OutputKind::returned && *made == frame(id).returned;
   if (as_returned) emit(history::StepCompleted{id, kind, k_none, {}});
   else emit(history::StepCompleted{id, history::OutputKind::inline_, k_none, std::move(*made)});

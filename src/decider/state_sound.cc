@@ -75,6 +75,7 @@ bool branch_fits(const Frame& f, const plan::Node& n) {
     case plan::Kind::race: return f.branch < n.children.size();
     case plan::Kind::select: return f.branch < n.cases.size();
     case plan::Kind::attempt: return f.branch < n.catches.size();
+    case plan::Kind::each: return f.branch < n.flow->case_then.size();
     case plan::Kind::tasks: return f.branch <= n.children.size();
     default: return false;
   }

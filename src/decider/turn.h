@@ -80,6 +80,7 @@ class Turn {
   Evaluated<Bytes> shape_output(FrameId id, Bytes raw);
   FaultPtr check_schema(FrameId id, const Value& schema, const Value& value, const char* stage) const;
   plan::Then then_of(FrameId id) const;
+  void tell_extension(FrameId id);
   void advance_tasks(FrameId id);
   void advance_each(FrameId id);
   Evaluated<bool> asks(FrameId id, plan::ExprId expr, const history::Fault& why, bool absent) const;

@@ -107,6 +107,7 @@ class OwsLoader : public DialectReader {
   ExprId derived(const YamlNode& node, std::string source, NodeId owner);
   void before_task(NodeId list, const YamlNode& item, const std::string& pointer);
   void after_task(NodeId list, const YamlNode& item, const std::string& pointer);
+  void hand_routes_on(NodeId task, NodeId whole, plan::Then after);
   void extended(NodeId id, const Members& m, std::string_view kind, const YamlNode& key, const YamlNode& node,
                 const TaskList& list, const std::vector<const YamlNode*>& extensions);
 

@@ -129,14 +129,21 @@ void OwsLoader::after_task(NodeId list, const YamlNode& item, const std::string&
   at(list).children.push_back(made);
 }
 
+// Where `task` itself says to go on is a place of the list around its extensions; it goes on with these.
+void OwsLoader::hand_routes_on(NodeId task, NodeId whole, plan::Then after) {
+  plan::Flow& from = flow(task);
+  flow(whole).case_then = std::exchange(from.case_then, std::vector<plan::Then>(from.case_then.size()));
+  bool leads = false;
+  for (const plan::FlowCatch& c : from.catches) leads = leads || c.then.next != Next::proceed;
+  if (!leads) return;
+  for (plan::FlowCatch& c : from.catches) {
+    const bool own = c.then.next == Next::proceed;
+    flow(whole).case_then.push_back(own ? flow(whole).then : std::exchange(c.then, after));
+  }
+}
+
 void OwsLoader::extended(NodeId id, const Members& m, std::string_view kind, const YamlNode& key, const YamlNode& node,
                          const TaskList& list, const std::vector<const YamlNode*>& extensions) {
-  const YamlNode* handler = kind == "try" ? m.get("catch") : nullptr;
-  const bool leads =
-      handler != nullptr && handler->type == YamlNode::Type::mapping && tree_.find(*handler, "then") != nullptr;
-  if (kind == "switch" || leads)
-    return error(key, "a task that itself says where to go on can't be extended in this build",
-                 "name the kinds in `extend`, and not `" + std::string(kind) + "` or `all`");
   route(id, m, list);
   const std::string name = std::exchange(at(id).name, at(id).name + " (extended)");
   at(id).made_up = true;
@@ -170,7 +177,10 @@ void OwsLoader::extended(NodeId id, const Members& m, std::string_view kind, con
   kind_body(itself, m, kind, node, list);
   at(whole).children.push_back(itself);
   variables_ = {std::string(k_input)};
+  const auto next = static_cast<std::uint32_t>(at(whole).children.size());
   for (auto item = extensions.rbegin(); item != extensions.rend(); ++item) read(**item, false);
+  const bool more = next < at(whole).children.size();
+  hand_routes_on(itself, id, more ? plan::Then{Next::jump, next} : plan::Then{Next::exit, 0});
   variables_ = outer;
 }
 

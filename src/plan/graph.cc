@@ -58,9 +58,10 @@ class Modeller {
     if (!holds_steps(node) || (shallow_ && node.parent == 0)) {
       const bool waits = node.kind == Kind::wait || node.kind == Kind::listen || node.kind == Kind::review;
       const bool decides = node.kind == Kind::conditional || node.kind == Kind::select;
-      const Shape shape = decides ? Shape::decision : waits ? Shape::wait : Shape::step;
+      const bool glue = node.made_up && node.flow && node.kind == Kind::set;  // the loader's own
+      const Shape shape = glue ? Shape::point : decides ? Shape::decision : waits ? Shape::wait : Shape::step;
       const std::string text = node.kind == Kind::conditional ? source(node.condition) : detail(node);
-      const std::size_t b = box(shape, node.name, text, cluster, id);
+      const std::size_t b = glue ? box(shape, "", "", cluster, id) : box(shape, node.name, text, cluster, id);
       ends = {b, b};
     } else {
       std::size_t inner = cluster;
@@ -123,10 +124,15 @@ class Modeller {
 
   void leave(const std::vector<Ends>& ends, std::size_t i, const Node& child, std::size_t after) {
     const Flow& flow = *child.flow;
-    const bool has_default = !child.cases.empty() && child.cases.back().when == k_none;
-    for (std::size_t c = 0; c < child.cases.size(); ++c)
-      to(ends, i, flow.case_then[c], child.cases[c].when == k_none ? "default" : source(child.cases[c].when), after);
-    if (!has_default) to(ends, i, flow.then, child.cases.empty() ? "" : "none", after);
+    const bool extended = child.kind == Kind::each && !flow.case_then.empty();
+    const Node& decides = extended ? plan_.nodes[extended_task(plan_, child)] : child;
+    const bool has_default = !decides.cases.empty() && decides.cases.back().when == k_none;
+    for (std::size_t c = 0; c < decides.cases.size(); ++c)
+      to(ends, i, flow.case_then[c], decides.cases[c].when == k_none ? "default" : source(decides.cases[c].when),
+         after);
+    if (!has_default) to(ends, i, flow.then, decides.cases.empty() ? "" : "none", after);
+    if (extended && decides.kind == Kind::attempt)
+      for (const Then then : flow.case_then) to(ends, i, then, "caught", after);
     if (child.when != k_none && flow.then.next != Next::proceed) to(ends, i, {}, "skipped", after);
     for (const FlowCatch& c : flow.catches)
       if (c.then.next != Next::proceed) to(ends, i, c.then, "caught", after);
@@ -143,6 +149,7 @@ class Modeller {
 
   Ends each(const Node& node, std::size_t cluster) {
     const Ends body = step(node.children[0], cluster);
+    if (node.made_up) return body;  // a task with its extensions: once
     const EachSpec& each = *node.flow->each;
     const std::string label = "each " + each.item + (each.while_ == k_none ? "" : " while " + source(each.while_));
     arrow(body.exit, body.entry, label, false, true);

@@ -17,6 +17,18 @@ const Template& RareTemplate::none() {
   return null;
 }
 
+NodeId extended_task(const Plan& plan, const Node& each) {
+  if (each.kind != Kind::each || !each.flow || each.flow->case_then.empty() || each.children.size() != 1) return k_none;
+  const NodeId list = each.children[0];
+  if (list >= plan.nodes.size()) return k_none;
+  for (const NodeId child : plan.nodes[list].children) {
+    if (child >= plan.nodes.size()) return k_none;
+    const Node& task = plan.nodes[child];
+    if (!task.made_up && task.flow && task.flow->pointer == each.flow->pointer) return child;
+  }
+  return k_none;
+}
+
 std::string_view to_string(Kind kind) {
   switch (kind) {
     case Kind::activity: return "activity";

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t k_shown_in_wave = 12;
 
 bool is_leaf(const Node& node) {
+  if (node.made_up && node.flow && node.kind == Kind::set) return false;  // the loader's own
   return !is_block(node.kind) && node.kind != Kind::loop && node.kind != Kind::attempt && node.kind != Kind::each &&
          (node.kind != Kind::select || node.flow != nullptr) &&
          (node.kind != Kind::conditional || node.children.empty());

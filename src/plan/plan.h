@@ -203,7 +203,7 @@ struct Flow {
   RareTemplate input_from, output_as, export_as;
   Value input_schema, output_schema, export_schema;  // JSON Schema or null
   Then then;
-  std::vector<Then> case_then;         // select: one a case
+  std::vector<Then> case_then;         // select: one a case; each: of the extended task within, which decides
   std::vector<FlowCatch> catches;      // attempt: one a catch
   std::unique_ptr<EachSpec> each;      // Kind::each
   std::unique_ptr<EventsSpec> events;  // Kind::listen
@@ -367,6 +367,10 @@ std::vector<PlanError> finalize(Plan& plan);
 // The step an expression owned by `from` means by `.steps.NAME`: a sibling, else a child of an enclosing block going
 // outward (and inside already finished sibling blocks when the name is unique in the plan). k_none when there is none.
 NodeId resolve_step(const Plan& plan, NodeId from, std::string_view name);
+
+// The task that the `each` stands around together with its extensions (docs/ows.md, P), when it says where that goes on;
+// k_none for every other node. Total on plans that are not checked yet.
+NodeId extended_task(const Plan& plan, const Node& each);
 
 // Canonical encoding (docs/formats/plan.md): same meaning, same bytes but for the places at its end.
 Bytes encode(const Plan& plan);

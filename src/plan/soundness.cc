@@ -71,9 +71,17 @@ class Check {
       for (const Correlation& one : filter.correlate) need(one.from);
     }
   }
+  // An extended task says by its cases, or by having been handled, where the `each` around it goes on.
+  std::size_t routes_of(const Node& n) const {
+    if (n.kind != Kind::each || n.flow->case_then.empty()) return n.cases.size();
+    const NodeId decides = extended_task(plan_, n);
+    if (decides == k_none) return 0;
+    const Node& task = plan_.nodes[decides];
+    return task.kind == Kind::attempt ? task.catches.size() : task.cases.size();
+  }
   void flow_ok(const Node& n) {
     const Flow& f = *n.flow;
-    want(f.case_then.size() == n.cases.size() && f.catches.size() == n.catches.size());
+    want(f.case_then.size() == routes_of(n) && f.catches.size() == n.catches.size());
     want((f.each != nullptr) == (n.kind == Kind::each) && (f.events != nullptr) == (n.kind == Kind::listen));
     want(n.foreach == k_none && n.kind != Kind::map && n.kind != Kind::loop && n.kind != Kind::emit);
     for (const FlowCatch& c : f.catches) {

@@ -218,3 +218,129 @@ Feature: Extensions
     """yaml
     [ outer, both ]
     """
+
+  # P1, T5: what comes after a switch runs before the flow goes where the switch says
+  Scenario: An extended switch goes where its cases say
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: default
+      name: extended-switch
+      version: '1.0.0'
+    use:
+      extensions:
+        - log:
+            extend: all
+            before:
+              - enter:
+                  set: {lost: true}
+                  export:
+                    as: '$context + {log: (($context.log // []) + ["before \($task.name)"])}'
+            after:
+              - leave:
+                  set: {lost: true}
+                  export:
+                    as: '$context + {log: ($context.log + ["after \($task.name)"])}'
+    do:
+      - count:
+          set: {n: '${ (.n // 0) + 1 }'}
+      - again:
+          switch:
+            - more: {when: .n < 3, then: count}
+            - enough: {then: last}
+      - never:
+          set: {never: true}
+      - last:
+          set: {n: '${ .n }', log: '${ $context.log }'}
+    """
+    And given the workflow input is:
+    """yaml
+    {}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    n: 3
+    log: [before count, after count, before again, after again, before count, after count, before again, after again, before count, after count, before again, after again, before last]
+    """
+    And never should not run
+
+  # P1, X7
+  Scenario: An extended try goes where its handler says
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: default
+      name: extended-try
+      version: '1.0.0'
+    use:
+      extensions:
+        - mark:
+            extend: try
+            after:
+              - leave:
+                  set: {lost: true}
+                  export: {as: '$context + {left: true}'}
+    do:
+      - risky:
+          try:
+            - fails:
+                raise: {error: {type: 'https://example.test/no', status: 418}}
+          catch:
+            do:
+              - mended: {set: {mended: true}}
+            then: last
+          then: end
+      - never:
+          set: {never: true}
+      - last:
+          set: {mended: '${ .mended }', left: '${ $context.left }'}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    mended: true
+    left: true
+    """
+    And never should not run
+
+  # P1, T3
+  Scenario: An extended switch ends the workflow after what comes after it
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: default
+      name: extended-end
+      version: '1.0.0'
+    use:
+      extensions:
+        - mark:
+            extend: switch
+            when: '$task.name == "stop"'
+            after:
+              - leave: {set: {lost: true}}
+    do:
+      - deep:
+          do:
+            - stop:
+                switch:
+                  - yes: {when: .go, then: never}
+                  - no: {then: end}
+            - never: {set: {never: true}}
+      - later: {set: {later: true}}
+    """
+    And given the workflow input is:
+    """yaml
+    {a: 1}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {a: 1}
+    """
+    And never should not run
+    And later should not run
+    And leave should run 1 times
