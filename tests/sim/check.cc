@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "decider/decider.h"
+#include "decider/frames.h"
 
 namespace perdure::sim {
 namespace {
@@ -10,7 +11,6 @@ namespace {
 namespace h = history;
 using decider::Frame;
 
-constexpr std::uint32_t k_all = 0xffffffff;
 constexpr std::size_t k_shortly = 8;  // batches
 
 }  // namespace
@@ -120,7 +120,82 @@ std::uint64_t HistoryCheck::command_of(h::FrameId frame) const {
   return frame < reading_.state.frames.size() ? reading_.state.frames[frame].command : 0;
 }
 
+// Whether the step's effects are undone together, as its file says.
+bool HistoryCheck::is_scope(h::FrameId id) const {
+  const Frame& f = reading_.state.frames[id];
+  if (f.role == h::Role::compensation) return false;
+  if (f.parent == h::k_none) return true;
+  if (!node(f.node).saga.empty() && (node(f.node).foreach == plan::k_none || f.role != h::Role::item)) return true;
+  const Frame& parent = reading_.state.frames[f.parent];
+  return node(parent.node).kind == plan::Kind::race && f.role == h::Role::step;
+}
+
+// One more effect, in every scope around it.
+void HistoryCheck::owe(h::FrameId frame) {
+  const auto entry = static_cast<std::uint32_t>(entries_.size());
+  entries_.push_back(Owed::yes);
+  const auto& frames = reading_.state.frames;
+  for (h::FrameId id = frame; id < frames.size(); id = frames[id].parent)
+    if (is_scope(id)) owed_[id].push_back(entry);
+}
+
+void HistoryCheck::check_undo(h::FrameId scope, std::uint32_t entry) {
+  if (entry >= entries_.size()) return violated(18, "undoes what is not in the log");
+  if (entries_[entry] == Owed::no_more) return violated(18, "undoes what was undone or lies before a pivot");
+  const auto& all = owed_[scope];
+  for (auto at = all.rbegin(); at != all.rend() && *at > entry; ++at)
+    if (entries_[*at] == Owed::yes) return violated(19, "undone before what was done after it");
+}
+
+void HistoryCheck::end_scope(h::FrameId frame) {
+  const auto scope = owed_.find(frame);
+  if (scope == owed_.end()) return;
+  for (const std::uint32_t entry : scope->second)
+    if (entries_[entry] == Owed::yes) violated(20, "its scope ends and it is still owed");
+  owed_.erase(scope);
+}
+
+// What begins something new; a frame that waited in the queue is there already.
+void HistoryCheck::check_beginning(h::FrameId frame, h::NodeId of, h::FrameId parent, h::Role role) {
+  if (reading_.state.paused) violated(38, "begins while the run is paused");
+  if (role == h::Role::compensation || decider::live_frame(reading_.state, frame) != nullptr) return;
+  const auto& frames = reading_.state.frames;
+  if (role == h::Role::item && parent < frames.size() && node(of).foreach_parallel != 0 &&
+      frames[parent].live_children >= node(of).foreach_parallel)
+    violated(30, "more items at a time than the step allows");
+  for (h::FrameId id = parent; id < frames.size(); id = frames[id].parent) {
+    const Frame& f = frames[id];
+    if (f.phase == decider::Phase::finalizing || f.phase == decider::Phase::compensating) return;  // cleaning up
+    if (f.cancel_wanted) return violated(26, "begins under a step that is being cancelled");
+    if (f.parent >= frames.size() || f.role != h::Role::step) continue;
+    const Frame& race = frames[f.parent];
+    if (node(race.node).kind == plan::Kind::race && race.branch != decider::k_none &&
+        race.phase == decider::Phase::running)
+      return violated(26, "begins in a branch that has lost its race");
+  }
+}
+
+// A further attempt, so long from now.
+void HistoryCheck::check_again(h::FrameId frame, DurationMs wait_ms) {
+  const auto policy = policy_.find(command_of(frame));
+  if (policy == policy_.end()) return;
+  if (policy->second.fatal) violated(12, "tries again what can't succeed");
+  if (wait_ms < policy->second.wait_ms) violated(12, "tries again before the party wants it to");
+  policy->second.wait_ms = 0;
+}
+
+void HistoryCheck::before_event(const h::StepStarted& event) {
+  if (event.role == h::Role::compensation) check_undo(event.parent, event.index);
+  check_beginning(event.frame, event.node, event.parent, event.role);
+}
+
+void HistoryCheck::before_event(const h::ActivityAttemptStarted& event) {
+  if (reading_.state.paused) violated(38, "begins while the run is paused");
+  check_again(event.frame, 0);
+}
+
 void HistoryCheck::before_event(const h::ActivityScheduled& event) {
+  check_beginning(event.frame, event.node, event.parent, event.role);
   const std::uint64_t command = seq_;
   reading_.attempts[command] = 1;
   const auto& retry = node(event.node).retry;
@@ -130,16 +205,14 @@ void HistoryCheck::before_event(const h::ActivityScheduled& event) {
     return;
   }
   if (event.index >= reading_.state.saga_log.size()) return violated(18, "undoes what is not in the log");
-  auto [floor, first] = undone_down_to_.try_emplace(event.parent, k_all);
-  if (event.index >= floor->second) violated(19, "undone out of order");
-  floor->second = event.index;
+  check_undo(event.parent, event.index);
   const std::uint64_t forward = reading_.state.saga_log[event.index].command;
   reading_.undone_by[forward].push_back(command);
   if (!maybe_effect_.contains(forward)) violated(18, "undoes what certainly had no effect");
 }
 
-void HistoryCheck::before_event(const h::CompensationStarted& event) { undone_down_to_[event.frame] = k_all; }
 void HistoryCheck::before_event(const h::CompensationRecorded& event) {
+  owe(event.frame);
   if (!event.child.empty()) return;
   if (!maybe_effect_.contains(event.command)) violated(18, "owes the undoing of what certainly had no effect");
   if (!reading_.recorded.try_emplace(event.command, seq_).second) violated(10, "one effect is owed twice");
@@ -152,13 +225,19 @@ void HistoryCheck::before_event(const h::ActivityCompleted& event) {
 
 void HistoryCheck::before_event(const h::ActivityFailed& event) {
   if (event.fault && event.fault->fault_class == h::FaultClass::ambiguous) maybe_effect_.insert(event.command);
-  if (event.fault && event.fault->type == "breaker.open") ++policy_[event.command].free;
+  Policy& policy = policy_[event.command];
+  if (event.fault && event.fault->type == "breaker.open") ++policy.free;
+  policy.fatal = event.fault && event.fault->fault_class == h::FaultClass::fatal;
+  policy.wait_ms = event.fault ? event.fault->retry_after_ms : 0;
   check_answer(event.command, event.attempt);
 }
 
 void HistoryCheck::before_event(const h::ActivityLost& event) {
   maybe_effect_.insert(event.command);
-  ++policy_[event.command].free;
+  Policy& policy = policy_[event.command];
+  ++policy.free;
+  policy.fatal = false;
+  policy.wait_ms = 0;
   check_answer(event.command, event.attempt);
 }
 
@@ -169,7 +248,10 @@ void HistoryCheck::check_answer(std::uint64_t command, std::uint32_t attempt) {
 }
 
 void HistoryCheck::before_event(const h::TimerStarted& event) { due_[seq_] = event.due; }
-void HistoryCheck::before_event(const h::ActivityRetryScheduled& event) { due_[seq_] = event.at; }
+void HistoryCheck::before_event(const h::ActivityRetryScheduled& event) {
+  due_[seq_] = event.at;
+  check_again(event.frame, event.at - now_);
+}
 void HistoryCheck::before_event(const h::TimerFired& event) {
   const auto due = due_.find(event.timer);
   if (due == due_.end()) return;  // of a step's own deadline, which has no event of its own
@@ -181,8 +263,47 @@ void HistoryCheck::before_event(const h::TerminateRequested&) {
     if (frame.live && frame.phase == decider::Phase::in_flight) maybe_effect_.insert(frame.command);
 }
 
-void HistoryCheck::before_event(const h::PivotPassed&) { reading_.last_pivot = seq_; }
+void HistoryCheck::before_event(const h::PivotPassed& event) {
+  reading_.last_pivot = seq_;
+  pivots_.insert(event.frame);
+  const auto& frames = reading_.state.frames;
+  h::FrameId scope = event.frame;
+  while (scope < frames.size() && !is_scope(scope)) scope = frames[scope].parent;
+  for (const std::uint32_t entry : owed_[scope]) entries_[entry] = Owed::no_more;
+}
+void HistoryCheck::after_event(const h::RetryRequested&) {  // what is undone has left the log, the rest is owed
+  pivots_.clear();
+  owed_.clear();
+  entries_.assign(reading_.state.saga_log.size(), Owed::unless_before_a_pivot);
+  for (std::uint32_t i = 0; i < entries_.size(); ++i) owed_[0].push_back(i);
+}
+void HistoryCheck::before_event(const h::CompensationDone& event) {
+  if (event.entry < entries_.size()) entries_[event.entry] = Owed::no_more;
+}
+void HistoryCheck::before_event(const h::StepFailed& event) { end_scope(event.frame); }
+void HistoryCheck::before_event(const h::StepCancelled& event) { end_scope(event.frame); }
+void HistoryCheck::before_event(const h::StepCompleted& event) {
+  owed_.erase(event.frame);
+  const Frame& f = reading_.state.frames[event.frame];
+  const plan::Node& step = node(f.node);
+  if (const bool passed = pivots_.erase(event.frame) > 0; step.pivot && f.role == h::Role::step && !passed)
+    violated(18, "a pivot that nobody recorded");
+  if (step.kind != plan::Kind::review || event.kind != h::OutputKind::returned || !f.wait) return;
+  std::set<std::string> approvals;
+  for (const auto& [who, approved] : f.wait->votes) {
+    if (!approved) return;
+    approvals.insert(who);
+  }
+  if (approvals.size() < step.review->quorum) violated(39, "approved without its quorum");
+}
+void HistoryCheck::after_event(const h::SignalConsumed& event) {
+  auto& queue = waiting_signals_[event.name];
+  if (queue.empty() || !(queue.front() == reading_.state.frames[event.frame].returned))
+    return violated(16, "takes another signal than the oldest");
+  queue.pop_front();
+}
 void HistoryCheck::before_event(const h::SignalReceived& event) {
+  waiting_signals_[event.name].push_back(event.payload);
   take_key(event.sender_key, reading_.signals, 16, "signal");
   if (!event.sender_key.empty()) reading_.signal_keys.push_back(event.sender_key);
 }

@@ -1,6 +1,7 @@
 #pragma once
 // Reads a run's history as anyone could and holds it against the invariants. Numbers: docs/reliability.md.
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -69,6 +70,12 @@ class HistoryCheck {
   void take_event(const history::Event& event);
   const plan::Node& node(history::NodeId id) const { return reading_.plan->nodes[id]; }
   std::uint64_t command_of(history::FrameId frame) const;
+  void check_beginning(history::FrameId frame, history::NodeId of, history::FrameId parent, history::Role role);
+  bool is_scope(history::FrameId id) const;
+  void owe(history::FrameId frame);
+  void check_undo(history::FrameId scope, std::uint32_t entry);
+  void end_scope(history::FrameId frame);
+  void check_again(history::FrameId frame, DurationMs wait_ms);
   void check_answer(std::uint64_t command, std::uint32_t attempt);
   void check_parallel();
   void take_key(const std::string& key, std::set<std::string>& known, int invariant, const char* what);
@@ -77,8 +84,13 @@ class HistoryCheck {
   void before_event(const Event&) {}
   template <class Event>
   void after_event(const Event&) {}
+  void before_event(const history::StepStarted& event);
+  void before_event(const history::StepCompleted& event);
   void before_event(const history::ActivityScheduled& event);
-  void before_event(const history::CompensationStarted& event);
+  void before_event(const history::ActivityAttemptStarted& event);
+  void before_event(const history::CompensationDone& event);
+  void before_event(const history::StepFailed& event);
+  void before_event(const history::StepCancelled& event);
   void before_event(const history::CompensationRecorded& event);
   void before_event(const history::ActivityCompleted& event);
   void before_event(const history::ActivityFailed& event);
@@ -93,9 +105,13 @@ class HistoryCheck {
   void before_event(const history::ChildScheduled& event);
   void after_event(const history::ActivityScheduled&) { check_parallel(); }
   void after_event(const history::ActivityAttemptStarted& event);
+  void after_event(const history::SignalConsumed& event);
+  void after_event(const history::RetryRequested& event);
 
   struct Policy {
     std::uint32_t max = 0, made = 0, free = 0;  // free: lost, or refused by a breaker
+    bool fatal = false;                         // the last answer
+    DurationMs wait_ms = 0;                     // that it asked for
   };
   struct Known {
     std::uint64_t first_seq = 0;
@@ -114,7 +130,11 @@ class HistoryCheck {
   std::unordered_map<std::uint64_t, Policy> policy_;
   std::unordered_map<std::uint64_t, TimeMs> due_;
   std::unordered_set<std::uint64_t> fired_, maybe_effect_;
-  std::map<history::FrameId, std::uint32_t> undone_down_to_;
+  std::set<history::FrameId> pivots_;  // passed, by steps that have not ended
+  enum class Owed : std::uint8_t { yes, unless_before_a_pivot, no_more };
+  std::vector<Owed> entries_;                                    // as in the saga log
+  std::map<history::FrameId, std::vector<std::uint32_t>> owed_;  // entries, by the scopes around them
+  std::map<std::string, std::deque<Bytes>> waiting_signals_;     // not taken yet
 };
 
 // What is in effect although it was to be undone.

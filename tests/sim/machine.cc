@@ -73,6 +73,7 @@ Result<std::unique_ptr<storage::Store>> Machine::open_store() {
     return shaky_tables(std::move(tables), [this] { return read_tables(); });
   };
   options.overlay_bytes = settings_.overlay_bytes;
+  options.group_bytes = settings_.group_bytes;
   options.first_segment_bytes = settings_.first_segment_bytes;
   options.segment_bytes = 8 << 20;  // a commit of the engine may be of a megabyte and a run
   options.drain_on_close_bytes = 1 << 20;
@@ -104,6 +105,8 @@ runtime::RuntimeOptions Machine::runtime_options() {
 
 Status Machine::start_engine() {
   PERDURE_TRY(store, open_store());
+  if (store->epoch() <= epoch_) judge_.violated(21, "the epoch has not risen");
+  epoch_ = store->epoch();
   store_ = std::move(store);
   auto engine = runtime::make_engine(store_, runtime_options());
   if (!engine) {

@@ -77,7 +77,7 @@ class Machine {
   std::shared_ptr<runtime::VirtualClock> clock_ = std::make_shared<runtime::VirtualClock>();
 
   bool quiet_ = false;
-  std::uint64_t crash_at_ = 0, full_until_ = 0, lives_ = 0;
+  std::uint64_t crash_at_ = 0, full_until_ = 0, lives_ = 0, epoch_ = 0;
   struct Rot {
     std::string path;
     std::uint64_t offset = 0;

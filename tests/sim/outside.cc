@@ -53,12 +53,21 @@ Random Outside::random_of(const activity::Task& task, std::uint64_t question) co
 void Outside::start(activity::Task task, activity::OnDone done) {
   const Effect effect{task.run, task.command.seq};
   trace_.line("  start " + name_of(task));
-  std::uint32_t& last = last_attempts_[effect];
-  if (task.attempt <= last) judge_.violated(9, name_of(task) + " was handed out after attempt " + std::to_string(last));
-  last = task.attempt;
+  Attempts& attempts = attempts_[effect];
+  if (task.attempt <= attempts.last)
+    judge_.violated(9, name_of(task) + " was handed out after attempt " + std::to_string(attempts.last));
+  if (attempts.out_in_life == life_) judge_.violated(9, name_of(task) + " begins while one before it is out");
+  attempts = {task.attempt, life_};
   handed_out_.push_back({effect, task.attempt});
   if (const auto [known, fresh] = by_key_.try_emplace(task.idempotency_key, effect); !fresh && known->second != effect)
     judge_.violated(12, name_of(task) + " has the idempotency key of another command");
+  if (const auto why = services_.begins(task, clock_->now_ms()))
+    judge_.violated(30, name_of(task) + " begins: " + *why);
+  done = [this, task, done = std::move(done)](activity::Outcome outcome) {
+    attempts_[{task.run, task.command.seq}].out_in_life = 0;
+    services_.ended(task, outcome, clock_->now_ms());
+    done(std::move(outcome));
+  };
   Random random = random_of(task, 0);
   Held held{std::move(task), std::move(done), clock_->now_ms(), life_};
   if (!wild) return finish(std::move(held), Fate::ok);
@@ -165,6 +174,7 @@ void Outside::answer_overdue() {
 }
 
 void Outside::process_died() {
+  services_.process_died();
   std::vector<Held> gone;
   gone.swap(held_);
   for (const Held& held : gone)

@@ -17,6 +17,7 @@
 #include "sim/random.h"
 #include "sim/report.h"
 #include "sim/scenario.h"
+#include "sim/services.h"
 
 namespace perdure::sim {
 
@@ -45,6 +46,8 @@ class Outside {
   void answer_overdue();  // those whose time is over
   // The process is gone: what it had in flight happened, or did not; nobody tells.
   void process_died();
+
+  void all_durable() { services_.all_durable(); }  // what the engine knows now
 
   bool in_effect(const Effect& effect) const { return effects_.contains(effect); }
   // Attempts that were handed to a driver, in order.
@@ -85,7 +88,11 @@ class Outside {
   };
   std::unordered_set<Effect, EffectHash> effects_;
   std::unordered_map<std::string, Effect> by_key_;  // of idempotency keys, whose they are
-  std::unordered_map<Effect, std::uint32_t, EffectHash> last_attempts_;
+  struct Attempts {
+    std::uint32_t last = 0, out_in_life = 0;
+  };
+  std::unordered_map<Effect, Attempts, EffectHash> attempts_;
+  Services services_;
   std::vector<HandedOut> handed_out_;
 };
 

@@ -107,11 +107,22 @@ class Writer {
     }
   }
   std::string activity() {
-    std::string out = "call: sim.do, with: {n: " + number(0, 9) +
+    std::string limits, told;  // the party is told its limits, too, and sees whether they hold
+    if (random_.chance(8)) {
+      const std::string service = pick({"bank", "shop"}), failures = number(1, 3), open_for = number(2, 12);
+      limits = ", breaker: {service: " + service + ", failures: " + failures + ", open_for: " + open_for +
+               "s, successes: 1}";
+      told = ", service: " + service + ", failures: " + failures + ", open_for: " + open_for;
+    }
+    if (!rules_.busy && random_.chance(6)) {  // not a thousand times two a second
+      limits += ", rate_limit: 2/s";
+      told += (told.empty() ? ", service: any" : "") + std::string(", rate: 2");
+    }
+    std::string out = "call: sim.do, with: {n: " + number(0, 9) + told +
                       (random_.chance(rules_.busy ? 1 : 6)
                            ? ", big: '${ [range(" + number(300, rules_.huge ? 20'000 : 2'500) + ")] | tostring }'"
                            : "") +
-                      "}";
+                      "}" + limits;
     // Undoing is retried until it works: what is left in force is then the engine's doing.
     if (random_.chance(65))
       out +=
@@ -122,10 +133,6 @@ class Writer {
     else if (random_.chance(4)) out += ", timeout: {schedule_to_start: " + number(2, 9) + "s}";
     if (random_.chance(10)) out += ", retry: {max_attempts: " + number(1, 5) + ", initial: 1s, jitter: none}";
     if (random_.chance(8)) out += ", priority: " + pick({"low", "normal", "high", "critical"});
-    if (random_.chance(8))
-      out += ", breaker: {service: " + pick({"bank", "shop"}) + ", failures: " + number(1, 3) +
-             ", open_for: " + number(2, 12) + "s, successes: 1}";
-    if (random_.chance(4)) out += ", rate_limit: 5/s";
     return out;
   }
   // Fields that any step may have.

@@ -54,6 +54,7 @@ Settings random_settings(Random& random, std::uint64_t seed, bool busy) {
   s.first_segment_bytes = std::uint64_t{4096} * random.between(3, 12);
   s.overlay_bytes = random.chance(8) && !busy ? 3 : random.chance(60) ? random.between(2'000, 40'000) : 1 << 20;
   if (busy) s.overlay_bytes *= 16;
+  if (Random(mix(s.seed, s.overlay_bytes)).chance(30)) s.group_bytes = 2'000;
   s.cache_bytes = random.chance(40) ? random.between(1'000, 40'000) : std::uint64_t{8} << 20;
   s.timers_in_memory = random.chance(40) ? random.between(1, 4) : 1000;
   s.shards = random.between(1, 3);

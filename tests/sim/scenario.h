@@ -53,6 +53,7 @@ struct Settings {
   std::uint64_t shards = 1;
   std::uint64_t in_order = 1;  // the keeper and the shards take turns in order
   std::uint64_t overlay_bytes = std::uint64_t{1} << 20;
+  std::uint64_t group_bytes = std::uint64_t{2} << 20;  // of commits in one record of the journal
   std::uint64_t cache_bytes = std::uint64_t{8} << 20;
   std::uint64_t first_segment_bytes = 16'384;
   std::uint64_t timers_in_memory = 1'000;
@@ -98,6 +99,7 @@ inline constexpr std::array k_knobs{
     Knob{"shards", &Settings::shards},
     Knob{"in_order", &Settings::in_order},
     Knob{"overlay_bytes", &Settings::overlay_bytes},
+    Knob{"group_bytes", &Settings::group_bytes},
     Knob{"cache_bytes", &Settings::cache_bytes},
     Knob{"first_segment_bytes", &Settings::first_segment_bytes},
     Knob{"timers_in_memory", &Settings::timers_in_memory},

@@ -306,6 +306,7 @@ class World {
       machine_.pass(1'000);
     }
     inspector_.look(depth);
+    outside_.all_durable();
     machine_.set_quiet(was_quiet);
   }
   void look_at_what_is_new() {
