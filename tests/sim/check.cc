@@ -131,27 +131,38 @@ bool HistoryCheck::is_scope(h::FrameId id) const {
 }
 
 // One more effect, in every scope around it.
-void HistoryCheck::owe(h::FrameId frame) {
-  const auto entry = static_cast<std::uint32_t>(entries_.size());
-  entries_.push_back(Owed::yes);
+void HistoryCheck::owe(h::FrameId frame, std::uint64_t effect) {
+  effects_[effect] = Owed::yes;
   const auto& frames = reading_.state.frames;
   for (h::FrameId id = frame; id < frames.size(); id = frames[id].parent)
-    if (is_scope(id)) owed_[id].push_back(entry);
+    if (is_scope(id)) owed_[id].push_back(effect);
 }
 
 void HistoryCheck::check_undo(h::FrameId scope, std::uint32_t entry) {
-  if (entry >= entries_.size()) return violated(18, "undoes what is not in the log");
-  if (entries_[entry] == Owed::no_more) return violated(18, "undoes what was undone or lies before a pivot");
+  if (entry >= reading_.state.saga_log.size()) return violated(18, "undoes what is not in the log");
+  const std::uint64_t effect = reading_.state.saga_log[entry].command;
+  if (effects_[effect] == Owed::no_more) return violated(18, "undoes what was undone or lies before a pivot");
   const auto& all = owed_[scope];
-  for (auto at = all.rbegin(); at != all.rend() && *at > entry; ++at)
-    if (entries_[*at] == Owed::yes) return violated(19, "undone before what was done after it");
+  for (auto at = all.rbegin(); at != all.rend() && *at != effect; ++at)
+    if (effects_[*at] == Owed::yes) return violated(19, "undone before what was done after it");
+}
+
+// A run that goes on again owes what is left in its log; what lies before a pivot nobody says any more.
+void HistoryCheck::owe_what_is_left() {
+  pivots_.clear();
+  owed_.clear();
+  effects_.clear();
+  for (const decider::SagaEntry& entry : reading_.state.saga_log) {
+    effects_[entry.command] = entry.done ? Owed::no_more : Owed::unless_before_a_pivot;
+    if (!entry.done) owed_[0].push_back(entry.command);
+  }
 }
 
 void HistoryCheck::end_scope(h::FrameId frame) {
   const auto scope = owed_.find(frame);
   if (scope == owed_.end()) return;
-  for (const std::uint32_t entry : scope->second)
-    if (entries_[entry] == Owed::yes) violated(20, "its scope ends and it is still owed");
+  for (const std::uint64_t effect : scope->second)
+    if (effects_[effect] == Owed::yes) violated(20, "its scope ends and it is still owed");
   owed_.erase(scope);
 }
 
@@ -204,15 +215,15 @@ void HistoryCheck::before_event(const h::ActivityScheduled& event) {
     if (node(event.node).compensation != plan::k_none) reading_.undoable.insert(command);
     return;
   }
-  if (event.index >= reading_.state.saga_log.size()) return violated(18, "undoes what is not in the log");
   check_undo(event.parent, event.index);
+  if (event.index >= reading_.state.saga_log.size()) return;
   const std::uint64_t forward = reading_.state.saga_log[event.index].command;
   reading_.undone_by[forward].push_back(command);
   if (!maybe_effect_.contains(forward)) violated(18, "undoes what certainly had no effect");
 }
 
 void HistoryCheck::before_event(const h::CompensationRecorded& event) {
-  owe(event.frame);
+  owe(event.frame, event.command);
   if (!event.child.empty()) return;
   if (!maybe_effect_.contains(event.command)) violated(18, "owes the undoing of what certainly had no effect");
   if (!reading_.recorded.try_emplace(event.command, seq_).second) violated(10, "one effect is owed twice");
@@ -269,16 +280,11 @@ void HistoryCheck::before_event(const h::PivotPassed& event) {
   const auto& frames = reading_.state.frames;
   h::FrameId scope = event.frame;
   while (scope < frames.size() && !is_scope(scope)) scope = frames[scope].parent;
-  for (const std::uint32_t entry : owed_[scope]) entries_[entry] = Owed::no_more;
-}
-void HistoryCheck::after_event(const h::RetryRequested&) {  // what is undone has left the log, the rest is owed
-  pivots_.clear();
-  owed_.clear();
-  entries_.assign(reading_.state.saga_log.size(), Owed::unless_before_a_pivot);
-  for (std::uint32_t i = 0; i < entries_.size(); ++i) owed_[0].push_back(i);
+  for (const std::uint64_t effect : owed_[scope]) effects_[effect] = Owed::no_more;
 }
 void HistoryCheck::before_event(const h::CompensationDone& event) {
-  if (event.entry < entries_.size()) entries_[event.entry] = Owed::no_more;
+  if (event.entry < reading_.state.saga_log.size())
+    effects_[reading_.state.saga_log[event.entry].command] = Owed::no_more;
 }
 void HistoryCheck::before_event(const h::StepFailed& event) { end_scope(event.frame); }
 void HistoryCheck::before_event(const h::StepCancelled& event) { end_scope(event.frame); }

@@ -72,7 +72,8 @@ class HistoryCheck {
   std::uint64_t command_of(history::FrameId frame) const;
   void check_beginning(history::FrameId frame, history::NodeId of, history::FrameId parent, history::Role role);
   bool is_scope(history::FrameId id) const;
-  void owe(history::FrameId frame);
+  void owe(history::FrameId frame, std::uint64_t effect);
+  void owe_what_is_left();
   void check_undo(history::FrameId scope, std::uint32_t entry);
   void end_scope(history::FrameId frame);
   void check_again(history::FrameId frame, DurationMs wait_ms);
@@ -106,7 +107,8 @@ class HistoryCheck {
   void after_event(const history::ActivityScheduled&) { check_parallel(); }
   void after_event(const history::ActivityAttemptStarted& event);
   void after_event(const history::SignalConsumed& event);
-  void after_event(const history::RetryRequested& event);
+  void after_event(const history::RetryRequested&) { owe_what_is_left(); }
+  void after_event(const history::CompensateRequested&) { owe_what_is_left(); }
 
   struct Policy {
     std::uint32_t max = 0, made = 0, free = 0;  // free: lost, or refused by a breaker
@@ -132,8 +134,8 @@ class HistoryCheck {
   std::unordered_set<std::uint64_t> fired_, maybe_effect_;
   std::set<history::FrameId> pivots_;  // passed, by steps that have not ended
   enum class Owed : std::uint8_t { yes, unless_before_a_pivot, no_more };
-  std::vector<Owed> entries_;                                    // as in the saga log
-  std::map<history::FrameId, std::vector<std::uint32_t>> owed_;  // entries, by the scopes around them
+  std::unordered_map<std::uint64_t, Owed> effects_;              // recorded ones, by their command
+  std::map<history::FrameId, std::vector<std::uint64_t>> owed_;  // the same by the scopes around them, in order
   std::map<std::string, std::deque<Bytes>> waiting_signals_;     // not taken yet
 };
 
