@@ -540,6 +540,25 @@ TYPED_TEST(EngineConformance, RetentionKeepsOpenRuns) {
   EXPECT_FALSE(w.engine->describe(closed));
 }
 
+// An open run may still have to undo what those below it did, at any depth.
+TYPED_TEST(EngineConformance, RetentionKeepsAllBelowAnOpenRun) {
+  World& w = this->w_;
+  w.options.retention_ms = 1000;
+  w.kill();
+  ASSERT_TRUE(w.engine->register_workflow(
+      testing::plan_of("name: leaf\nsteps: [{id: a, call: work.a, compensation: {call: work.undo_a}}]\n")));
+  ASSERT_TRUE(w.engine->register_workflow(testing::plan_of("name: child\nsteps: [{id: l, subflow: leaf}]\n")));
+  const RunKey run =
+      w.start("name: t\nsteps: [{id: c, subflow: child}, {id: w, wait: 1h}, {id: f, raise: {type: x}}]\n");
+  for (int i = 0; i < 5; ++i) w.pass(60'000);
+  EXPECT_EQ(w.engine->list({})->runs.size(), 3U);
+  w.pass(3'600'000);
+  EXPECT_EQ(w.status(run), "failed");
+  EXPECT_EQ(w.work->count("work.undo_a"), 1);
+  for (int i = 0; i < 5; ++i) w.pass(60'000);
+  EXPECT_TRUE(w.engine->list({})->runs.empty());
+}
+
 TYPED_TEST(EngineConformance, ALongRunIsSnapshotted) {
   World& w = this->w_;
   const RunKey run = w.start(R"(

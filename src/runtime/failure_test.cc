@@ -281,6 +281,23 @@ TEST(Breakers, OpenForAllRunsSurviveARestartAndClose) {
   EXPECT_EQ(w.status(w.start(k_breaker, "r6")), "completed");
 }
 
+TEST(Breakers, OneThatOpensWhileTheStoreFailsSurvivesARestart) {
+  World w;
+  w.work->script["work.a"] = {"fail http.503 recoverable", "fail http.503 recoverable"};
+  w.start(k_breaker, "r1");
+  engine::StartRequest request;
+  request.id = "r2";
+  request.plan = testing::plan_of(k_breaker);
+  w.engine->start_async(std::move(request), [](const Result<engine::Started>&) {});
+  for (int turns = 0; turns < 50 && turn(*w.engine); ++turns)
+    if (w.work->count("work.a") == 2 && w.store->recoveries == 0) w.store->fail_commits = 1;
+  w.store->fail_commits = 0;
+  for (int i = 0; i < 20; ++i) w.pass(100);
+  EXPECT_GE(w.store->recoveries, 1) << "the fault was not met";
+  w.kill();
+  EXPECT_EQ(w.view(w.start(k_breaker, "r3")).error->type, "breaker.open");
+}
+
 TEST(Breakers, AClockSetBackDoesNotKeepOneOpen) {
   World w;
   w.work->script["work.a"] = {"fail http.503 recoverable", "fail http.503 recoverable"};

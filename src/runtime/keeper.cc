@@ -135,6 +135,16 @@ bool Keeper::bring_timers(TimeMs now) {
   return true;
 }
 
+// Also one that can't be read, until it can.
+bool Keeper::is_below_an_open_run(const std::string& tenant, std::string above) {
+  while (!above.empty()) {
+    auto row = core_.store->row({tenant, std::move(above)});
+    if (!row || (*row && !(*row)->closed)) return true;
+    above = *row ? std::move((*row)->parent) : std::string();
+  }
+  return false;
+}
+
 // A page of one tenant a turn, tenant by tenant.
 bool Keeper::retain(TimeMs now) {
   const DurationMs keep = core_.options.retention_ms;
@@ -155,10 +165,7 @@ bool Keeper::retain(TimeMs now) {
   if (!page) return false;
   for (const auto& [run, row] : page->rows) {
     if (!row.closed || row.closed_at > now - keep) continue;
-    if (!row.parent.empty()) {  // a parent may still ask how its child ended
-      const auto parent = core_.store->row({run.tenant, row.parent});
-      if (parent && *parent && !(*parent)->closed) continue;
-    }
+    if (is_below_an_open_run(run.tenant, row.parent)) continue;  // which may still ask how it ended, or undo it
     const auto keys = core_.payloads.release(run);
     if (!keys || !core_.store->purge(run)) continue;  // tried again at the next sweep
     for (const std::string& key : *keys) core_.shards[0]->post(KeyMessage{key, std::nullopt, {}});

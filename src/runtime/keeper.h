@@ -31,6 +31,7 @@ class Keeper {
   bool take_up_runs();
   bool bring_timers(TimeMs now);
   bool retain(TimeMs now);
+  bool is_below_an_open_run(const std::string& tenant, std::string above);
 
   Core& core_;
   TimeMs next_ = 0;

@@ -208,11 +208,11 @@ void Shard::receive(VisitMessage& message) {
 }
 
 void Shard::receive(KeyMessage& message) {
-  commit_.keys.push_back({std::move(message.key), std::move(message.value)});
-  building_.replies.push_back([reply = std::move(message.reply)](const Status& status) {
-    if (!reply) return;
-    if (status) reply(Value());
-    else reply(tl::unexpected<Error>(status.error()));
+  commit_.keys.push_back({message.key, message.value});
+  building_.replies.push_back([this, message = std::move(message)](const Status& status) mutable {
+    if (!status && !message.reply) salvaged_.push_back(std::move(message));  // nobody will say it again
+    else if (!status) message.reply(tl::unexpected<Error>(status.error()));
+    else if (message.reply) message.reply(Value());
   });
 }
 

@@ -106,7 +106,7 @@ std::unique_ptr<decider::State> HistoryCheck::decide_again(const h::Batch& batch
   context.now = batch.now;
   const auto decision = decider::decide(*reading_.plan, *state, facts, context);
   if (!(h::encode_batch({batch.first_seq, batch.now, decision.events}) == h::encode_batch(batch)))
-    violated(7, "decided again, it is another decision");
+    violated(7, "decided once more, it is another decision");
   return std::make_unique<decider::State>(std::move(*state));
 }
 
@@ -141,10 +141,12 @@ void HistoryCheck::owe(h::FrameId frame, std::uint64_t effect) {
 void HistoryCheck::check_undo(h::FrameId scope, std::uint32_t entry) {
   if (entry >= reading_.state.saga_log.size()) return violated(18, "undoes what is not in the log");
   const std::uint64_t effect = reading_.state.saga_log[entry].command;
-  if (effects_[effect] == Owed::no_more) return violated(18, "undoes what was undone or lies before a pivot");
+  if (effects_[effect] == Owed::undone) return violated(18, "undoes what was undone");
   const auto& all = owed_[scope];
-  for (auto at = all.rbegin(); at != all.rend() && *at != effect; ++at)
+  auto at = all.rbegin();
+  for (; at != all.rend() && *at != effect; ++at)
     if (effects_[*at] == Owed::yes) return violated(19, "undone before what was done after it");
+  if (at == all.rend()) violated(18, "undoes what is of another scope or lies before a pivot");
 }
 
 // A run that goes on again owes what is left in its log; what lies before a pivot nobody says any more.
@@ -153,7 +155,7 @@ void HistoryCheck::owe_what_is_left() {
   owed_.clear();
   effects_.clear();
   for (const decider::SagaEntry& entry : reading_.state.saga_log) {
-    effects_[entry.command] = entry.done ? Owed::no_more : Owed::unless_before_a_pivot;
+    effects_[entry.command] = entry.done ? Owed::undone : Owed::unless_before_a_pivot;
     if (!entry.done) owed_[0].push_back(entry.command);
   }
 }
@@ -280,11 +282,15 @@ void HistoryCheck::before_event(const h::PivotPassed& event) {
   const auto& frames = reading_.state.frames;
   h::FrameId scope = event.frame;
   while (scope < frames.size() && !is_scope(scope)) scope = frames[scope].parent;
-  for (const std::uint64_t effect : owed_[scope]) effects_[effect] = Owed::no_more;
+  // The scope and those around it owe it no more. One within that has not ended still may.
+  const std::vector<std::uint64_t> passed = std::exchange(owed_[scope], {});
+  for (; scope < frames.size(); scope = frames[scope].parent)
+    if (const auto around = owed_.find(scope); around != owed_.end())
+      std::erase_if(around->second, [&](std::uint64_t effect) { return std::ranges::count(passed, effect) > 0; });
 }
 void HistoryCheck::before_event(const h::CompensationDone& event) {
   if (event.entry < reading_.state.saga_log.size())
-    effects_[reading_.state.saga_log[event.entry].command] = Owed::no_more;
+    effects_[reading_.state.saga_log[event.entry].command] = Owed::undone;
 }
 void HistoryCheck::before_event(const h::StepFailed& event) { end_scope(event.frame); }
 void HistoryCheck::before_event(const h::StepCancelled& event) { end_scope(event.frame); }

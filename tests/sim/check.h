@@ -133,7 +133,7 @@ class HistoryCheck {
   std::unordered_map<std::uint64_t, TimeMs> due_;
   std::unordered_set<std::uint64_t> fired_, maybe_effect_;
   std::set<history::FrameId> pivots_;  // passed, by steps that have not ended
-  enum class Owed : std::uint8_t { yes, unless_before_a_pivot, no_more };
+  enum class Owed : std::uint8_t { yes, unless_before_a_pivot, undone };
   std::unordered_map<std::uint64_t, Owed> effects_;              // recorded ones, by their command
   std::map<history::FrameId, std::vector<std::uint64_t>> owed_;  // the same by the scopes around them, in order
   std::map<std::string, std::deque<Bytes>> waiting_signals_;     // not taken yet

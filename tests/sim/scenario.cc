@@ -145,6 +145,8 @@ Scenario make_scenario(std::uint64_t seed) {
   rules.busy = busy;
   rules.huge = scenario.settings.big_percent != 0;
   rules.storm = random.chance(busy ? 10 : 1);
+  // A commit of megabytes in groups of kilobytes, each padded to a block, is larger than a segment.
+  if (rules.storm || rules.huge) scenario.settings.group_bytes = Settings{}.group_bytes;
   const auto add = [&](std::vector<Program>& to, const std::string& name, int depth,
                        std::vector<std::string> subflows) {
     rules.name = name;
