@@ -40,7 +40,7 @@ void HistoryCheck::check_known(const storage::HistoryBatch& stored) {
 }
 
 void HistoryCheck::skip_to(std::uint64_t first_seq) {
-  reading_.whole = false;
+  reading_.whole = reading_.ended = false;  // a retry may be among what was compacted
   reading_.last_seq = first_seq - 1;
   known_.clear();
 }
@@ -66,8 +66,8 @@ void HistoryCheck::take(const storage::HistoryBatch& stored, const h::Batch& bat
 bool HistoryCheck::is_decided_again() {
   constexpr std::size_t k_small_bytes = 16'384;
   if (!reading_.whole || replay_one_in_ == 0) return false;
-  return random_.one_in(
-      static_cast<std::uint32_t>(replay_one_in_ * (1 + decider::footprint(reading_.state) / k_small_bytes)));
+  return random_.one_in(static_cast<std::uint32_t>(replay_one_in_)) &&
+         random_.one_in(static_cast<std::uint32_t>(1 + decider::footprint(reading_.state) / k_small_bytes));
 }
 
 void HistoryCheck::fold(const h::Batch& batch) {

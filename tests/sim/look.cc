@@ -202,7 +202,7 @@ void Inspector::look(Depth depth) {
 
 bool Inspector::may_be_gone(const HistoryCheck& check) const {
   const Reading& reading = check.reading();
-  return settings_.retention_ms != 0 && reading.ended &&
+  return settings_.retention_ms != 0 && (reading.ended || !reading.whole) &&
          reading.last_at <= latest_ - static_cast<DurationMs>(settings_.retention_ms);
 }
 

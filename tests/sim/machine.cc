@@ -60,6 +60,7 @@ Status Machine::read_tables() {
   if (quiet_ || settings_.read_error_one_in == 0) return {};
   if (!disk_random_.one_in(static_cast<std::uint32_t>(settings_.read_error_one_in))) return {};
   if (on_failed_call) on_failed_call();
+  missed_reads_ = true;
   return fail(ErrorCode::io, "tables: input/output error");
 }
 

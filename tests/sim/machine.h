@@ -47,6 +47,8 @@ class Machine {
   // The engine does what there is to do; the machine may stop meanwhile.
   void settle();
   void pass(DurationMs by);
+  // Reads of the tables have failed since this was asked: what they were for is done a little later.
+  bool has_missed_reads() { return std::exchange(missed_reads_, false); }
   // Another process opens the store, or tries to.
   Result<std::unique_ptr<storage::Store>> open_store();
 
@@ -76,7 +78,7 @@ class Machine {
   storage::FaultyFileSystem files_;
   std::shared_ptr<runtime::VirtualClock> clock_ = std::make_shared<runtime::VirtualClock>();
 
-  bool quiet_ = false;
+  bool quiet_ = false, missed_reads_ = false;
   std::uint64_t crash_at_ = 0, full_until_ = 0, lives_ = 0, epoch_ = 0;
   struct Rot {
     std::string path;

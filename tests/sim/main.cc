@@ -23,7 +23,7 @@ constexpr const char* k_usage =
     "       perdure_sim --seeds N [--first-seed S] [--table]\n"
     "       perdure_sim --minutes N [--first-seed S] [--table]\n"
     "       perdure_sim --file FILE [--trace]   a scenario, or seeds, one a line, # begins a comment\n"
-    "       with --busy                  only worlds of long loops; with --seeds it counts all\n"
+    "       with --busy                  only worlds of many runs and long loops\n"
     "       with --shrink SECONDS        a world that fails is made small and written to sim-SEED.scenario\n"
     "       perdure_sim --speed RUNS     how fast it can be: no faults, no checks\n";
 
@@ -73,8 +73,8 @@ class Tally {
   explicit Tally(const Arguments& arguments) : arguments_(arguments) {}
 
   void live(std::uint64_t seed) {
-    const Scenario scenario = make_scenario(seed);
-    if (!arguments_.busy || is_busy(scenario)) live(scenario, std::to_string(seed));
+    const Scenario scenario = make_scenario(seed, arguments_.busy ? Mix::busy : Mix::mixed);
+    live(scenario, std::to_string(seed) + (arguments_.busy ? " --busy" : ""));
   }
   // One world in a hundred is lived twice and must be the same.
   void live(const Scenario& scenario, const std::string& how) {

@@ -1,5 +1,7 @@
 #include "sim/outside.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/hash.h"
@@ -17,7 +19,7 @@ activity::Outcome failed(std::string type, activity::ErrorClass error_class, Dur
 }
 
 std::string name_of(const activity::Task& task) {
-  return task.type + " " + task.run.id + "#" + std::to_string(task.command.seq) + "." + std::to_string(task.attempt);
+  return fmt::format(FMT_STRING("{} {}#{}.{}"), task.type, task.run.id, task.command.seq, task.attempt);
 }
 
 }  // namespace
@@ -53,21 +55,19 @@ Random Outside::random_of(const activity::Task& task, std::uint64_t question) co
 void Outside::start(activity::Task task, activity::OnDone done) {
   const Effect effect{task.run, task.command.seq};
   trace_.line("  start " + name_of(task));
-  Attempts& attempts = attempts_[effect];
-  if (task.attempt <= attempts.last)
-    judge_.violated(9, name_of(task) + " was handed out after attempt " + std::to_string(attempts.last));
-  if (attempts.out_in_life == life_) judge_.violated(9, name_of(task) + " begins while one before it is out");
-  attempts = {task.attempt, life_};
+  Command& command = commands_of(task.run)[task.command.seq];
+  if (task.attempt <= command.last_attempt)
+    judge_.violated(9, name_of(task) + " was handed out after attempt " + std::to_string(command.last_attempt));
+  if (command.out_in_life == life_) judge_.violated(9, name_of(task) + " begins while one before it is out");
+  command.last_attempt = task.attempt;
+  command.out_in_life = life_;
   handed_out_.push_back({effect, task.attempt});
-  if (const auto [known, fresh] = by_key_.try_emplace(task.idempotency_key, effect); !fresh && known->second != effect)
+  const std::uint64_t whose = mix(checksum64(task.run.id), task.command.seq);
+  if (const auto [known, fresh] = by_key_.try_emplace(checksum64(task.idempotency_key), whose);
+      !fresh && known->second != whose)
     judge_.violated(12, name_of(task) + " has the idempotency key of another command");
   if (const auto why = services_.begins(task, clock_->now_ms()))
     judge_.violated(30, name_of(task) + " begins: " + *why);
-  done = [this, task, done = std::move(done)](activity::Outcome outcome) {
-    attempts_[{task.run, task.command.seq}].out_in_life = 0;
-    services_.ended(task, outcome, clock_->now_ms());
-    done(std::move(outcome));
-  };
   Random random = random_of(task, 0);
   Held held{std::move(task), std::move(done), clock_->now_ms(), life_};
   if (!wild) return finish(std::move(held), Fate::ok);
@@ -95,7 +95,16 @@ void Outside::cancel(const RunKey& run, CommandId command) {
   }
 }
 
-void Outside::take_effect(const activity::Task& task) { effects_.insert({task.run, task.command.seq}); }
+Outside::Commands& Outside::commands_of(const RunKey& run) { return commands_[run.id]; }
+
+void Outside::take_effect(const activity::Task& task) { commands_of(task.run)[task.command.seq].in_effect = true; }
+
+bool Outside::in_effect(const Effect& effect) const {
+  const auto commands = commands_.find(effect.first.id);
+  if (commands == commands_.end()) return false;
+  const auto command = commands->second.find(effect.second);
+  return command != commands->second.end() && command->second.in_effect;
+}
 
 Bytes Outside::answer_of(const activity::Task& task) const {
   std::string text = "{\"of\":" + std::to_string(task.command.seq);
@@ -110,30 +119,36 @@ void Outside::finish(Held held, Fate fate) {
   const activity::Task& task = held.task;
   if (on_fate) on_fate(task.run, fate);
   trace_.line("  answer " + name_of(task) + " " + k_fate_names[static_cast<std::size_t>(fate)]);
+  activity::Outcome outcome = outcome_of(task, fate);
+  commands_of(task.run)[task.command.seq].out_in_life = 0;
+  services_.ended(task, outcome, clock_->now_ms());
+  held.done(std::move(outcome));
+}
+
+activity::Outcome Outside::outcome_of(const activity::Task& task, Fate fate) {
   Random random = random_of(task, 3);
   switch (fate) {
     case Fate::ok:
-    case Fate::late: take_effect(task); return held.done(activity::Outcome::success(answer_of(task)));
+    case Fate::late: take_effect(task); return activity::Outcome::success(answer_of(task));
     case Fate::refused: {
       static constexpr activity::ErrorClass k_classes[] = {
           activity::ErrorClass::transient, activity::ErrorClass::recoverable, activity::ErrorClass::throttled,
           activity::ErrorClass::fatal};
       const bool undo = task.type == "sim.undo";
       const auto error_class = k_classes[random.below(undo ? 3 : 4)];
-      return held.done(failed(random.chance(50) ? "flaky" : "broken", error_class,
-                              error_class == activity::ErrorClass::throttled ? 1 + random.below(3000) : 0));
+      return failed(random.chance(50) ? "flaky" : "broken", error_class,
+                    error_class == activity::ErrorClass::throttled ? 1 + random.below(3000) : 0);
     }
     case Fate::lost_answer:
     case Fate::hung:
       if (random.chance(50)) take_effect(task);
-      return held.done(
-          failed(fate == Fate::hung ? "timeout.start_to_close" : "flaky", activity::ErrorClass::ambiguous));
+      return failed(fate == Fate::hung ? "timeout.start_to_close" : "flaky", activity::ErrorClass::ambiguous);
     case Fate::cancelled:
-      if (random.chance(50)) return held.done(failed("cancelled", activity::ErrorClass::fatal));
+      if (random.chance(50)) return failed("cancelled", activity::ErrorClass::fatal);
       if (random.chance(50)) take_effect(task);
-      return held.done(failed("cancelled", activity::ErrorClass::ambiguous));
-    case Fate::crashed: return;
+      return failed("cancelled", activity::ErrorClass::ambiguous);
   }
+  return {};
 }
 
 void Outside::answer_one(Random& random) {

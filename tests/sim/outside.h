@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -24,10 +23,8 @@ namespace perdure::sim {
 using Effect = std::pair<RunKey, std::uint64_t>;  // the command that asked for it
 
 // What befell an activity; columns of the coverage table.
-enum class Fate : std::uint8_t { ok, late, refused, lost_answer, hung, cancelled, crashed };
-inline constexpr std::size_t k_fates = 7;
-inline constexpr std::array<const char*, k_fates> k_fate_names{"ok",   "late",      "refused", "lost answer",
-                                                               "hung", "cancelled", "crash"};
+enum class Fate : std::uint8_t { ok, late, refused, lost_answer, hung, cancelled };
+inline constexpr std::array<const char*, 6> k_fate_names{"ok", "late", "refused", "lost answer", "hung", "cancelled"};
 
 class Outside {
  public:
@@ -49,7 +46,7 @@ class Outside {
 
   void all_durable() { services_.all_durable(); }  // what the engine knows now
 
-  bool in_effect(const Effect& effect) const { return effects_.contains(effect); }
+  bool in_effect(const Effect& effect) const;
   // Attempts that were handed to a driver, in order.
   struct HandedOut {
     Effect effect;
@@ -69,6 +66,7 @@ class Outside {
   void start(activity::Task task, activity::OnDone done);
   void cancel(const RunKey& run, CommandId command);
   void finish(Held held, Fate fate);
+  activity::Outcome outcome_of(const activity::Task& task, Fate fate);
   void take_effect(const activity::Task& task);
   Bytes answer_of(const activity::Task& task) const;
   // The attempt's own random numbers for a question about it.
@@ -81,17 +79,14 @@ class Outside {
   std::uint32_t life_ = 0;
   bool stopped_ = false;
   std::vector<Held> held_;
-  struct EffectHash {
-    std::size_t operator()(const Effect& effect) const {
-      return std::hash<std::string_view>{}(effect.first.id) ^ (effect.second * 0x9e3779b97f4a7c15ULL);
-    }
+  struct Command {
+    std::uint32_t last_attempt = 0, out_in_life = 0;
+    bool in_effect = false;
   };
-  std::unordered_set<Effect, EffectHash> effects_;
-  std::unordered_map<std::string, Effect> by_key_;  // of idempotency keys, whose they are
-  struct Attempts {
-    std::uint32_t last = 0, out_in_life = 0;
-  };
-  std::unordered_map<Effect, Attempts, EffectHash> attempts_;
+  using Commands = std::unordered_map<std::uint64_t, Command>;
+  Commands& commands_of(const RunKey& run);
+  std::unordered_map<std::string, Commands> commands_;       // by run
+  std::unordered_map<std::uint64_t, std::uint64_t> by_key_;  // checksum of an idempotency key: whose it is
   Services services_;
   std::vector<HandedOut> handed_out_;
 };

@@ -1,5 +1,6 @@
 #include "sim/scenario.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -75,6 +76,7 @@ Settings random_settings(Random& random, std::uint64_t seed, bool busy) {
     s.at_once_percent = 85;
     s.refused_percent = 3;
     s.lost_percent = 1;
+    s.big_percent = std::min<std::uint64_t>(s.big_percent, 1);
     s.runs_max = random.between(20, 60);
     s.replay_one_in = 16;
   }
@@ -135,10 +137,10 @@ bool read_line(std::string_view line, Scenario& out) {
 
 std::string_view to_string(Act act) { return k_act_names[static_cast<std::size_t>(act)]; }
 
-Scenario make_scenario(std::uint64_t seed) {
+Scenario make_scenario(std::uint64_t seed, Mix mix) {
   Random random(seed);
   Scenario scenario;
-  const bool busy = random.one_in(25);
+  const bool busy = random.one_in(25) || mix == Mix::busy;
   scenario.settings = random_settings(random, seed, busy);
   const bool rots = random.chance(8);
   ProgramRules rules;

@@ -86,9 +86,11 @@ struct Scenario {
   std::vector<Operation> operations;
 };
 
-Scenario make_scenario(std::uint64_t seed);
-// Many steps for each fault: long loops, many runs.
-inline bool is_busy(const Scenario& scenario) { return scenario.settings.at_once_percent > 50; }
+enum class Mix : std::uint8_t {
+  mixed,  // one world in 25 is busy
+  busy,   // all are
+};
+Scenario make_scenario(std::uint64_t seed, Mix mix = Mix::mixed);
 
 // A setting by name, for text and for trying the plain value.
 struct Knob {

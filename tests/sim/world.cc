@@ -292,6 +292,7 @@ class World {
   // The store has recovered from whatever it met, and the engine has nothing left to do at this instant.
   bool is_well() {
     machine_.settle();
+    if (machine_.has_missed_reads()) machine_.pass(1'000);
     const Status told = engine().signal({"default", "nobody"}, "x", Value(), "");
     if (!told) trouble_ = told.error().message;
     machine_.settle();
@@ -371,15 +372,20 @@ class World {
       if (row.closed_at == 0) open.push_back(std::move(row));
     return open;
   }
-  // A run at work goes on by itself, now that activities answer.
+  // A run at work goes on by itself, now that activities answer. One that waited for nobody is looked at less often.
   void help(const engine::RunSummary& row) {
     if (row.status == "paused") static_cast<void>(engine().resume(row.run, "sim", ""));
     if (row.status != "waiting") return;
+    Patience& patience = patience_[row.run];
+    if (patience.left > 0) return static_cast<void>(--patience.left);
     const auto view = engine().describe(row.run);
     if (!view) return;
+    patience.rounds = patience.left = std::min(2 * patience.rounds + 1, 15);
+    if (!view->reviews.empty()) patience = {};
     for (const engine::ReviewView& review : view->reviews) decide_review(review, true);
     for (const std::string& what : view->waiting_for) {
       if (!what.starts_with("signal ")) continue;
+      patience = {};
       const std::string name = what.substr(7, what.find(' ', 7) - 7);
       static_cast<void>(engine().signal(row.run, name, Value(1), ""));
     }
@@ -404,6 +410,10 @@ class World {
   std::size_t operations_ = 0;
   std::uint64_t crashes_ = 0, rots_ = 0, rots_told_ = 0;
   std::string trouble_;
+  struct Patience {
+    int rounds = 0, left = 0;
+  };
+  std::map<RunKey, Patience> patience_;
   std::vector<std::shared_ptr<const plan::Plan>> plans_, children_;
   Clients clients_;
   Inspector inspector_;
