@@ -20,6 +20,9 @@ HistoryCheck::HistoryCheck(RunKey run, std::shared_ptr<const plan::Plan> plan, J
     : run_(std::move(run)), judge_(judge), random_(checksum64(run_.id)), replay_one_in_(replay_one_in) {
   reading_.plan = std::move(plan);
   reading_.state = decider::empty_state(*reading_.plan);
+  if (reading_.plan->data_flow)
+    flow_ = std::make_unique<FlowCheck>(*reading_.plan,
+                                        [this](int invariant, const std::string& text) { violated(invariant, text); });
 }
 
 std::uint64_t HistoryCheck::shortly_before() const {
@@ -85,8 +88,10 @@ void HistoryCheck::take_event(const h::Event& event) {
       !std::holds_alternative<h::CompensateRequested>(event))
     violated(3, "an event after the last one");
   if (reading_.whole) {
+    if (flow_) flow_->before(event, reading_.state, seq_, now_);
     decider::evolve(reading_.state, event, now_);
     std::visit([this](const auto& each) { after_event(each); }, event);
+    if (flow_) flow_->after(event, reading_.state);
   }
   reading_.ended = std::holds_alternative<h::RunCompleted>(event) || std::holds_alternative<h::RunFailed>(event);
   reading_.last_seq = seq_;
@@ -319,6 +324,8 @@ void HistoryCheck::before_event(const h::SignalReceived& event) {
   take_key(event.sender_key, reading_.signals, 16, "signal");
   if (!event.sender_key.empty()) reading_.signal_keys.push_back(event.sender_key);
 }
+
+void HistoryCheck::before_event(const h::EventReceived& event) { take_key(event.id, reading_.events, 16, "event"); }
 
 void HistoryCheck::before_event(const h::UpdateReceived& event) { take_key(event.id, reading_.updates, 24, "update"); }
 

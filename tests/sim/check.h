@@ -14,6 +14,7 @@
 #include "decider/state.h"
 #include "history/event.h"
 #include "plan/plan.h"
+#include "sim/flow_check.h"
 #include "sim/outside.h"
 #include "sim/report.h"
 #include "storage/store.h"
@@ -33,7 +34,7 @@ struct Reading {
   std::set<std::uint64_t> undoable;                                         // forward commands that can be undone
   std::set<std::string> waited_children;
   std::vector<std::string> signal_keys;  // in order
-  std::set<std::string> signals, updates;
+  std::set<std::string> signals, updates, events;
   std::uint64_t last_pivot = 0;
   std::unordered_map<std::uint64_t, std::uint64_t> recorded;  // forward command: sequence of its CompensationRecorded
   bool has_blobs = false;
@@ -103,6 +104,7 @@ class HistoryCheck {
   void before_event(const history::PivotPassed& event);
   void before_event(const history::SignalReceived& event);
   void before_event(const history::UpdateReceived& event);
+  void before_event(const history::EventReceived& event);
   void before_event(const history::ChildScheduled& event);
   void after_event(const history::ActivityScheduled&) { check_parallel(); }
   void after_event(const history::ActivityAttemptStarted& event);
@@ -125,6 +127,7 @@ class HistoryCheck {
   Random random_;
   const std::uint64_t replay_one_in_;
   Reading reading_;
+  std::unique_ptr<FlowCheck> flow_;  // of a plan with a data flow
   const history::Event* at_event_ = nullptr;
   std::uint64_t seq_ = 0;
   TimeMs now_ = 0;

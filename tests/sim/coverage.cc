@@ -7,6 +7,8 @@ namespace perdure::sim {
 void Coverage::add(const Coverage& other) {
   for (std::size_t kind = 0; kind < k_kinds; ++kind)
     for (std::size_t fault = 0; fault < k_faults; ++fault) cells[kind][fault] += other.cells[kind][fault];
+  for (std::size_t kind = 0; kind < k_flow_kinds.size(); ++kind)
+    for (std::size_t fault = 0; fault < k_faults; ++fault) flows[kind][fault] += other.flows[kind][fault];
   for (std::size_t fault = 0; fault < k_faults; ++fault) compensating[fault] += other.compensating[fault];
 }
 
@@ -16,6 +18,8 @@ std::size_t Coverage::empty_cells() const {
     if (is_instant(static_cast<plan::Kind>(kind))) continue;
     for (const std::uint64_t count : cells[kind]) empty += count == 0 ? 1 : 0;
   }
+  for (const auto& row : flows)
+    for (const std::uint64_t count : row) empty += count == 0 ? 1 : 0;
   for (const std::uint64_t count : compensating) empty += count == 0 ? 1 : 0;
   return empty;
 }
@@ -37,6 +41,8 @@ std::string Coverage::table() const {
   for (std::size_t kind = 0; kind < k_kinds; ++kind)
     if (!is_instant(static_cast<plan::Kind>(kind)))
       row(std::string(plan::to_string(static_cast<plan::Kind>(kind))), cells[kind]);
+  for (std::size_t kind = 0; kind < k_flow_kinds.size(); ++kind)
+    row(std::string("ows ") + k_flow_kinds[kind].second, flows[kind]);
   row("compensation", compensating);
   return out + "\n";
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "plan/plan.h"
 
@@ -33,9 +34,18 @@ constexpr bool is_instant(plan::Kind kind) {
   return kind == plan::Kind::set || kind == plan::Kind::emit || kind == plan::Kind::raise;
 }
 
+// Of the Open Workflow Specification, what lasts.
+inline constexpr std::array k_flow_kinds{
+    std::pair{plan::Kind::activity, "call"}, std::pair{plan::Kind::tasks, "do"},
+    std::pair{plan::Kind::each, "for"},      std::pair{plan::Kind::parallel, "fork"},
+    std::pair{plan::Kind::race, "compete"},  std::pair{plan::Kind::attempt, "try"},
+    std::pair{plan::Kind::wait, "wait"},     std::pair{plan::Kind::listen, "listen"},
+    std::pair{plan::Kind::subflow, "run"}};
+
 struct Coverage {
   std::array<std::array<std::uint64_t, k_faults>, k_kinds> cells{};
-  std::array<std::uint64_t, k_faults> compensating{};  // a saga was being undone
+  std::array<std::array<std::uint64_t, k_faults>, k_flow_kinds.size()> flows{};  // tasks of the OWS
+  std::array<std::uint64_t, k_faults> compensating{};                            // a saga was being undone
 
   void add(const Coverage& other);
   std::size_t empty_cells() const;

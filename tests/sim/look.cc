@@ -242,16 +242,21 @@ void Inspector::cover(const HistoryCheck& check) {
     if (of == check.run()) faults.set(static_cast<std::size_t>(fault));
   if (faults.none()) return;
   std::bitset<k_kinds> kinds;
+  std::bitset<k_flow_kinds.size()> flows;
   bool compensating = false;
   for (const decider::Frame& frame : check.reading().state.frames) {
     if (!frame.live) continue;
-    const auto kind = static_cast<std::size_t>(check.reading().plan->nodes[frame.node].kind);
-    if (kind < k_kinds) kinds.set(kind);
+    const plan::Node& node = check.reading().plan->nodes[frame.node];
+    const auto kind = static_cast<std::size_t>(node.kind);
+    if (!node.flow && kind < k_kinds) kinds.set(kind);
+    for (std::size_t i = 0; node.flow && i < k_flow_kinds.size(); ++i)
+      if (k_flow_kinds[i].first == node.kind) flows.set(i);
     compensating = compensating || frame.phase == decider::Phase::compensating;
   }
   for (std::size_t fault = 0; fault < k_faults; ++fault) {
     if (!faults[fault]) continue;
     for (std::size_t kind = 0; kind < k_kinds; ++kind) coverage_.cells[kind][fault] += kinds[kind] ? 1 : 0;
+    for (std::size_t kind = 0; kind < k_flow_kinds.size(); ++kind) coverage_.flows[kind][fault] += flows[kind] ? 1 : 0;
     coverage_.compensating[fault] += compensating ? 1 : 0;
   }
 }

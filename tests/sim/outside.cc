@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "sim/flow_program.h"
 
 namespace perdure::sim {
 namespace {
@@ -22,12 +23,17 @@ std::string name_of(const activity::Task& task) {
   return fmt::format(FMT_STRING("{} {}#{}.{}"), task.type, task.run.id, task.command.seq, task.attempt);
 }
 
+// Undoing in a flow, which knows no retry for it: the party always does it, sooner or later.
+bool is_sure(const activity::Task& task) {
+  return task.type == k_call_type && task.args.view().find("\"operationId\":\"undo\"") != std::string_view::npos;
+}
+
 }  // namespace
 
 class SimulatedDriver final : public activity::Driver {
  public:
   SimulatedDriver(Outside& outside, std::uint32_t life) : outside_(outside), life_(life) {}
-  std::vector<std::string> types() const override { return {"sim.do", "sim.undo"}; }
+  std::vector<std::string> types() const override { return {"sim.do", "sim.undo", k_call_type}; }
   void start(activity::Task task, activity::OnDone done) override {
     if (!stopped_) outside_.start(std::move(task), std::move(done));
     else done(failed("engine.shutdown", activity::ErrorClass::transient));
@@ -74,9 +80,10 @@ void Outside::start(activity::Task task, activity::OnDone done) {
   std::uint64_t what = random.below(100);
   if (what < settings_.at_once_percent) return finish(std::move(held), Fate::ok);
   what -= settings_.at_once_percent;
-  if (what < settings_.refused_percent) return finish(std::move(held), Fate::refused);
+  const bool sure = is_sure(held.task);
+  if (what < settings_.refused_percent && !sure) return finish(std::move(held), Fate::refused);
   what -= settings_.refused_percent;
-  if (what < settings_.lost_percent) return finish(std::move(held), Fate::lost_answer);
+  if (what < settings_.lost_percent && !sure) return finish(std::move(held), Fate::lost_answer);
   held_.push_back(std::move(held));
   if (held_.size() > settings_.in_flight) judge_.violated(30, "more activities in flight than activities_in_flight");
 }
@@ -157,7 +164,7 @@ void Outside::answer_one(Random& random) {
   Held one = std::move(held_[static_cast<std::size_t>(at)]);
   held_.erase(held_.begin() + at);
   const auto what = random.below(100);
-  finish(std::move(one), what < 70 ? Fate::late : what < 88 ? Fate::refused : Fate::lost_answer);
+  finish(std::move(one), what < 70 || is_sure(one.task) ? Fate::late : what < 88 ? Fate::refused : Fate::lost_answer);
 }
 
 void Outside::answer_some(Random& random) {

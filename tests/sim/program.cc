@@ -216,13 +216,16 @@ class Writer {
 
 }  // namespace
 
-std::string random_program(Random& random, const ProgramRules& rules) {
-  const std::string text = Writer(random, rules).workflow();
-  const loaders::SourceText source(text, rules.name);
+std::string as_json(const std::string& text, const std::string& name) {
+  const loaders::SourceText source(text, name);
   std::vector<loaders::Diagnostic> problems;
   const auto tree = loaders::read_yaml(source, {}, problems);
   CHECK(tree.has_value() && problems.empty());
   return to_json(loaders::to_value(*tree, tree->root()));
+}
+
+std::string random_program(Random& random, const ProgramRules& rules) {
+  return as_json(Writer(random, rules).workflow(), rules.name);
 }
 
 }  // namespace perdure::sim

@@ -20,4 +20,7 @@ struct ProgramRules {
 // JSON text, which is YAML.
 std::string random_program(Random& random, const ProgramRules& rules);
 
+// A text of ours in YAML as JSON.
+std::string as_json(const std::string& text, const std::string& name);
+
 }  // namespace perdure::sim

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "sim/flow_program.h"
 #include "sim/program.h"
 #include "sim/random.h"
 
@@ -11,9 +12,9 @@ namespace perdure::sim {
 namespace {
 
 constexpr std::array<std::string_view, k_acts> k_act_names{
-    "turns",  "settle",    "answer", "answers",  "advance",        "jump",      "start",      "signal",
-    "update", "review",    "pause",  "resume",   "cancel",         "terminate", "retry",      "restart",
-    "query",  "stop_soon", "crash",  "shutdown", "second_process", "fill_disk", "checkpoint", "rot"};
+    "turns",  "settle",   "answer",         "answers",   "advance",    "jump",  "start",   "signal", "update",
+    "review", "pause",    "resume",         "cancel",    "terminate",  "retry", "restart", "query",  "stop_soon",
+    "crash",  "shutdown", "second_process", "fill_disk", "checkpoint", "rot",   "publish"};
 
 // How often an act comes, of a thousand.
 struct Weight {
@@ -36,6 +37,9 @@ constexpr Weight k_busy[] = {
     {Act::stop_soon, 25}, {Act::crash, 10},    {Act::shutdown, 5},    {Act::second_process, 5}, {Act::fill_disk, 10},
     {Act::jump, 10},      {Act::settle, 60},   {Act::checkpoint, 10},
 };
+
+// What is decided about flows is decided apart, so that worlds without any are what they were before there were flows.
+constexpr std::uint64_t k_flow_stream = 7'000;
 
 template <std::size_t N>
 Act pick(Random& random, const Weight (&weights)[N]) {
@@ -149,12 +153,15 @@ Scenario make_scenario(std::uint64_t seed, Mix mix) {
   rules.storm = random.chance(busy ? 10 : 1);
   // A commit of megabytes in groups of kilobytes, each padded to a block, is larger than a segment.
   if (rules.storm || rules.huge) scenario.settings.group_bytes = Settings{}.group_bytes;
+  const bool flows = !rules.storm && Random(mix(seed, k_flow_stream)).chance(40);
   const auto add = [&](std::vector<Program>& to, const std::string& name, int depth,
                        std::vector<std::string> subflows) {
     rules.name = name;
     rules.depth = depth;
     rules.subflows = std::move(subflows);
-    to.push_back({name, random_program(random, rules)});
+    const std::uint64_t program = scenario.programs.size() + scenario.children.size();
+    const bool flow = flows && Random(mix(seed, k_flow_stream + 1 + program)).chance(70);
+    to.push_back({name, flow ? random_flow(random, rules) : random_program(random, rules)});
   };
   for (std::uint32_t i = random.between(1, 3); i > 0; --i)
     add(scenario.programs, "w" + std::to_string(i), busy ? 2 : 3, {"leaf", "child"});
@@ -165,6 +172,8 @@ Scenario make_scenario(std::uint64_t seed, Mix mix) {
   for (std::uint32_t i = 0; i < operations; ++i) {
     Act act = busy ? pick(random, k_busy) : pick(random, k_wild);
     if (rots && (act == Act::shutdown || act == Act::second_process)) act = Act::rot;
+    const bool message = act == Act::signal || act == Act::update || act == Act::review;
+    if (flows && message && Random(mix(seed, k_flow_stream + 100 + i)).chance(50)) act = Act::publish;
     scenario.operations.push_back({act, random.next() >> 16, false});
   }
   return scenario;

@@ -37,8 +37,9 @@ enum class Act : std::uint8_t {
   fill_disk,
   checkpoint,
   rot,  // power loss; a byte has changed when it comes back
+  publish,
 };
-inline constexpr std::size_t k_acts = static_cast<std::size_t>(Act::rot) + 1;
+inline constexpr std::size_t k_acts = static_cast<std::size_t>(Act::publish) + 1;
 std::string_view to_string(Act act);
 
 struct Operation {

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "loaders/load.h"
+#include "sim/flow_program.h"
 #include "sim/look.h"
 #include "sim/machine.h"
 
@@ -74,7 +75,7 @@ class World {
   }
   std::shared_ptr<const plan::Plan> load(const Program& program) {
     trace_.line(program.text);
-    auto loaded = loaders::load_native(program.text, program.name, {}, known_activities());
+    auto loaded = loaders::load(program.text, program.name, {}, known_activities());
     if (!loaded.plan)
       judge_.violated(0, "a program does not load: " + loaders::render(loaded.diagnostics, false) + program.text);
     return loaded.plan;
@@ -221,6 +222,7 @@ class World {
       case Act::signal: return signal(run, client);
       case Act::update: return update(run, client);
       case Act::review: return review();
+      case Act::publish: return publish();
       case Act::restart: return restart(run, client);
       case Act::query: return query(run);
       case Act::pause: status = engine().pause(run, "sim", ""), inspector_.strike(Fault::pause, run); break;
@@ -260,6 +262,30 @@ class World {
     if (!fresh && known->second != to_json(*told))
       judge_.violated(24, "update " + id + " was answered " + known->second + " and then " + to_json(*told));
     if (!again) ++client.next_update;
+  }
+  void publish() {
+    static constexpr const char* k_types[] = {"a", "b", "c"};
+    const bool again = published_ > 0 && random_.chance(15);
+    if (!again) ++published_;
+    publish(k_types[random_.below(3)], 1 + random_.below(2), "e" + std::to_string(published_));
+  }
+  // Who recorded it has it for good, once.
+  void publish(const std::string& type, std::int64_t key, const std::string& id) {
+    Value event = Value::object({{"type", type}, {"source", "/sim"}, {"id", id}});
+    event.set("data", Value::object({{"k", Value(key)}, {"v", Value(static_cast<std::int64_t>(published_))}}));
+    const auto told = engine().publish("default", event);
+    trace_.line("publish " + id + " " + type + (told ? "" : " " + told.error().message));
+    if (machine_.has_stopped()) return;
+    if (!told) return judge_error("event", told.error());
+    for (const RunKey& run : *told) told_.emplace_back(run, "/sim " + id);
+  }
+  void judge_told() {
+    for (auto& [run, id] : std::exchange(told_, {})) {
+      const auto found = inspector_.runs().find(run);
+      if (found == inspector_.runs().end() || !found->second || !found->second->reading().whole) continue;
+      if (!found->second->reading().events.contains(id))
+        judge_.violated(16, "run " + run.id + ": event " + id + " was acknowledged and is gone");
+    }
   }
   void review() {
     const auto open = engine().reviews("default");
@@ -307,6 +333,7 @@ class World {
       machine_.pass(1'000);
     }
     inspector_.look(depth);
+    judge_told();
     outside_.all_durable();
     machine_.set_quiet(was_quiet);
   }
@@ -384,11 +411,20 @@ class World {
     if (!view->reviews.empty()) patience = {};
     for (const engine::ReviewView& review : view->reviews) decide_review(review, true);
     for (const std::string& what : view->waiting_for) {
-      if (!what.starts_with("signal ")) continue;
+      const bool event = what.starts_with("event ");
+      if (!event && !what.starts_with("signal ")) continue;
       patience = {};
+      if (event) {
+        help_listeners();
+        continue;
+      }
       const std::string name = what.substr(7, what.find(' ', 7) - 7);
       static_cast<void>(engine().signal(row.run, name, Value(1), ""));
     }
+  }
+  void help_listeners() {
+    for (const char* type : {"a", "b", "c"})
+      for (const std::int64_t key : {1, 2}) publish(type, key, "e" + std::to_string(++published_));
   }
   void judge_stuck(const engine::RunSummary& row) {
     const auto view = engine().describe(row.run);
@@ -414,6 +450,8 @@ class World {
     int rounds = 0, left = 0;
   };
   std::map<RunKey, Patience> patience_;
+  std::uint64_t published_ = 0;
+  std::vector<std::pair<RunKey, std::string>> told_;  // events that runs have acknowledged, not looked for yet
   std::vector<std::shared_ptr<const plan::Plan>> plans_, children_;
   Clients clients_;
   Inspector inspector_;
