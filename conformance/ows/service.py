@@ -75,6 +75,8 @@ FUNCTION = '''input:
 set:
   greeting: ${ "Hello \\(.name)" }
 '''
+SCRIPT = 'import sys\nprint(sum(map(int, sys.argv[1:])))\n'
+SCHEMA_YAML = 'type: object\nrequired: [name]\nproperties: {name: {type: string}}\n'
 SCHEMA = {'type': 'object', 'required': ['name'], 'properties': {'name': {'type': 'string'}}}
 
 
@@ -267,6 +269,8 @@ class Services:
         (r'/swagger\.yaml',
          lambda self, request: Answer(200, body=SWAGGER_YAML.encode(), content_type='application/yaml')),
         (r'/schemas/person\.json', lambda self, request: Answer(200, SCHEMA)),
+        (r'/schemas/person\.yaml', lambda self, request: Answer(200, body=SCHEMA_YAML.encode(), content_type='application/yaml')),
+        (r'/scripts/sum\.py', lambda self, request: Answer(200, body=SCRIPT.encode(), content_type='text/x-python')),
         (r'/functions/greet/1\.0\.0/function\.yaml',
          lambda self, request: Answer(200, body=FUNCTION.encode(), content_type='application/yaml'))]
 

@@ -49,6 +49,9 @@ struct Task {
   DurationMs start_to_close_ms = 0;
   DurationMs heartbeat_ms = 0;  // likewise timeout.heartbeat when silent for so long; 0: none asked
   Bytes last_progress;          // what the previous attempt reported by heartbeat, JSON
+  // The arguments hold secrets. Their values are masked in the outcome by the runtime; what a driver makes of them (a
+  // header of credentials, a token) is the driver's to mask.
+  bool confidential = false;
   // May be empty. Told each heartbeat's progress (JSON) from any thread, at the rate the activity reports; must not
   // block and may be called after the outcome was given (then it is to be ignored).
   std::function<void(Bytes)> on_progress;
@@ -69,6 +72,13 @@ class Driver {
  public:
   virtual ~Driver() = default;
   virtual std::vector<std::string> types() const = 0;
+  // Whether a secret may stand in this member of the arguments ("headers.X-Key", "args[0]"): false where others of the
+  // machine would see it (arguments of a process), or where it would be recorded. From any thread.
+  virtual bool takes_secret(std::string_view type, std::string_view member) const {
+    (void)type;
+    (void)member;
+    return true;
+  }
   // Begins the attempt and returns soon; long work happens on the driver's own threads, which are bounded: beyond its
   // bound the driver queues.
   virtual void start(Task task, OnDone done) = 0;

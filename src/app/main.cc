@@ -61,7 +61,15 @@ cli::Backend backend() {
     options.allow_private_addresses = o.allow_private_addresses;
     options.http_ca_file = o.http_ca_file;
     options.http_connect_to = o.http_connect_to;
+    options.runtime.secrets = o.secrets;
     return make_engine(std::move(options));
+  };
+  b.fetch = [](const std::string& url, std::size_t bytes_max, const cli::OpenOptions& o) {
+    EngineOptions options;
+    options.allow_private_addresses = o.allow_private_addresses;
+    options.http_ca_file = o.http_ca_file;
+    options.http_connect_to = o.http_connect_to;
+    return fetch(url, bytes_max, std::move(options));
   };
   b.verify_store = verify;
   b.inspect_store = inspect;

@@ -1,9 +1,13 @@
 #include "app/wiring.h"
 
+#include <future>
+
 #include "activity/http/http.h"
 #include "activity/notify/notify.h"
 #include "activity/shell/shell.h"
+#include "base/json.h"
 #include "loaders/load.h"
+#include "runtime/base64.h"
 #include "storage/embedded/embedded_store.h"
 #include "storage/memory/memory_store.h"
 
@@ -16,13 +20,18 @@ Result<std::shared_ptr<storage::Store>> open_store(const std::filesystem::path& 
   return std::shared_ptr<storage::Store>(std::move(store));
 }
 
-void add_outside(EngineOptions& options) {
-  std::vector<std::shared_ptr<activity::Driver>>& drivers = options.runtime.drivers;
+activity::HttpOptions http_options_of(EngineOptions& options) {
   activity::HttpOptions http_options;
   http_options.addresses.allow_private = options.allow_private_addresses;
   http_options.addresses.allow_loopback = options.allow_private_addresses;
   http_options.ca_file = std::move(options.http_ca_file);
   http_options.connect_to = std::move(options.http_connect_to);
+  return http_options;
+}
+
+void add_outside(EngineOptions& options) {
+  std::vector<std::shared_ptr<activity::Driver>>& drivers = options.runtime.drivers;
+  activity::HttpOptions http_options = http_options_of(options);
   http_options.read_yaml = loaders::yaml_value;
   std::shared_ptr<activity::Driver> http = activity::make_http(std::move(http_options));
   activity::NotifyOptions notify;
@@ -34,6 +43,24 @@ void add_outside(EngineOptions& options) {
 }
 
 }  // namespace
+
+Result<std::string> fetch(const std::string& url, std::size_t bytes_max, EngineOptions options) {
+  constexpr DurationMs k_fetch_ms = 30'000;
+  const std::unique_ptr<activity::Driver> http = activity::make_http(http_options_of(options));
+  activity::Task task;
+  task.type = "http";
+  task.start_to_close_ms = k_fetch_ms;
+  // Not led on: what is fetched stays where it was asked for.
+  task.args =
+      Bytes(to_json(Value::object({{"url", url}, {"output", "raw"}, {"redirects", 0}, {"max_body", bytes_max}})));
+  std::promise<activity::Outcome> answer;
+  http->start(std::move(task), [&answer](activity::Outcome outcome) { answer.set_value(std::move(outcome)); });
+  const activity::Outcome outcome = answer.get_future().get();
+  http->shutdown();
+  if (!outcome.ok) return fail(ErrorCode::io, outcome.error.title);
+  PERDURE_TRY(encoded, parse_json(outcome.result.view()));
+  return runtime::from_base64(encoded.as_string());
+}
 
 Result<std::unique_ptr<engine::Engine>> make_engine(EngineOptions options) {
   // Before the store, whose threads and memory a fork would carry: the shell driver forks its nursery once.

@@ -35,4 +35,7 @@ struct EngineOptions {
 // `conflict` when another process holds the store (the message names it), `unsupported` when it is newer than this build.
 Result<std::unique_ptr<engine::Engine>> make_engine(EngineOptions options);
 
+// What is at a URL, by the http driver with its guard on addresses; of the options those about http count.
+Result<std::string> fetch(const std::string& url, std::size_t bytes_max, EngineOptions options);
+
 }  // namespace perdure::app

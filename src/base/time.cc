@@ -80,13 +80,13 @@ Result<DurationMs> read_parts(std::string_view text, std::string_view part, cons
   return total;
 }
 
-Result<DurationMs> parse_iso_duration(std::string_view text) {
-  static constexpr std::array<Unit, 2> k_date = {{{"W", k_week}, {"D", k_day}}};
+Result<DurationMs> parse_iso_duration(std::string_view text, Calendar calendar) {
+  static constexpr std::array<Unit, 4> k_date = {{{"Y", 365 * k_day}, {"M", 30 * k_day}, {"W", k_week}, {"D", k_day}}};
   static constexpr std::array<Unit, 3> k_time = {{{"H", k_hour}, {"M", k_minute}, {"S", k_second}}};
   const std::string_view body = text.substr(1);
   const std::size_t t = body.find('T');
   const std::string_view date = body.substr(0, t);
-  if (date.find_first_of("YM") != std::string_view::npos) {
+  if (calendar == Calendar::refused && date.find_first_of("YM") != std::string_view::npos) {
     return bad_duration(text, "years and months have no fixed length");
   }
   const std::string_view time = t == std::string_view::npos ? std::string_view() : body.substr(t + 1);
@@ -129,11 +129,11 @@ struct Fields {
 
 }  // namespace
 
-Result<DurationMs> parse_duration(std::string_view text) {
+Result<DurationMs> parse_duration(std::string_view text, Calendar calendar) {
   static constexpr std::array<Unit, 6> k_units = {
       {{"w", k_week}, {"d", k_day}, {"h", k_hour}, {"m", k_minute}, {"s", k_second}, {"ms", 1}}};
   if (text.empty()) return bad_duration(text, "it is empty");
-  if (text.front() == 'P') return parse_iso_duration(text);
+  if (text.front() == 'P') return parse_iso_duration(text, calendar);
   if (text.front() == '-') return bad_duration(text, "it can't be negative");
   return read_parts(text, text, k_units);
 }

@@ -12,8 +12,12 @@ using TimeMs = std::int64_t;      // a point in time
 using DurationMs = std::int64_t;  // a length of time
 inline constexpr TimeMs k_never = INT64_MAX;
 
-// `500ms 30s 5m 24h 7d` (one or several parts, "1h30m") or ISO 8601 ("PT5M", "P1DT2H"); years and months are refused.
-Result<DurationMs> parse_duration(std::string_view text);
+enum class Calendar : std::uint8_t {
+  refused,  // years and months have no fixed length
+  nominal,  // a year is 365 days, a month 30
+};
+// `500ms 30s 5m 24h 7d` (one or several parts, "1h30m") or ISO 8601 ("PT5M", "P1DT2H", and by `calendar` "P1Y6M").
+Result<DurationMs> parse_duration(std::string_view text, Calendar calendar = Calendar::refused);
 std::string format_duration(DurationMs duration);  // "1h 30m", "250ms": for people, two largest parts
 // RFC 3339, "2026-01-02T03:04:05Z" or with an offset and fraction; also a bare date (midnight UTC).
 Result<TimeMs> parse_timestamp(std::string_view text);

@@ -32,6 +32,17 @@ TEST(Duration, Reads) {
   }
 }
 
+TEST(Duration, ReadsYearsAndMonthsWhereTheyHaveALength) {
+  constexpr DurationMs k_day = 86'400'000;
+  const std::pair<const char*, DurationMs> cases[] = {{"P1Y", 365 * k_day},
+                                                      {"P2M", 60 * k_day},
+                                                      {"P1Y2M3DT4M", 428 * k_day + 240'000},
+                                                      {"PT2M", 120'000},
+                                                      {"5m", 300'000}};
+  for (const auto& [text, ms] : cases) EXPECT_EQ(parse_duration(text, Calendar::nominal).value_or(-1), ms) << text;
+  for (const char* text : {"P1M1Y", "P", "P1H", "P-1Y"}) EXPECT_FALSE(parse_duration(text, Calendar::nominal)) << text;
+}
+
 TEST(Duration, Refuses) {
   for (const char* text : {"", "5", "m", "5x", "-5m", "5m1h", "5m5m", "1..5s", "1.s", "P", "PT", "P1Y", "P1M", "P1DT",
                            "PT1D", " 5m", "99999999999999999999s", "9999999999999d", "1e3s"}) {

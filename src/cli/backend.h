@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/value.h"
+#include "cli/secrets.h"
 #include "engine/engine.h"
 
 namespace perdure::cli {
@@ -25,12 +26,17 @@ struct OpenOptions {
   bool allow_private_addresses = true;            // of http steps
   std::string http_ca_file = {};                  // PERDURE_HTTP_CA_FILE
   std::vector<std::string> http_connect_to = {};  // PERDURE_HTTP_CONNECT_TO
+  SecretLookup secrets = {};                      // from any thread
 };
 
 struct Backend {
   std::string version;  // "0.1.0"
   std::string build;    // how it was built, one line; may be empty
   std::function<Result<std::unique_ptr<engine::Engine>>(const OpenOptions&)> open;
+
+  // What is at an https URL, at most `bytes_max` of it; addresses are checked as those of http steps are. Of `options`
+  // only what concerns http counts.
+  std::function<Result<std::string>(const std::string& url, std::size_t bytes_max, const OpenOptions& options)> fetch;
 
   // Offline, on a store no process holds. verify: {"sound": bool, "findings": […], …}; inspect: an object.
   std::function<Result<Value>(const std::filesystem::path& dir)> verify_store;

@@ -84,6 +84,7 @@ class Driver {
     auto subscription = engine_.watch(run_, [feed = feed_](const engine::Progress& p) { feed->push(p); });
     PERDURE_TRY(run, engine_.describe(run_));
     PERDURE_TRY(plan, engine_.plan(run.plan_hash));
+    if (!options_.starting) PERDURE_TRY_VOID(session_.require_secrets(*plan));
     model_ = std::make_unique<RunModel>(plan);
     view_.usual_ms = live_ ? usual_duration(engine_, run) : std::nullopt;
     session_.io.catch_interrupts();
@@ -358,6 +359,10 @@ void add_drive_flags(std::vector<Flag>& flags) {
       {.name = "--until-idle", .value = "", .help = "come back as soon as nothing runs; don't sit out timers"});
   flags.push_back(
       {.name = "--to-end", .value = "", .help = "sit out deadlines of signals and reviews too, until the run is over"});
+  flags.push_back({.name = "--secret-file",
+                   .value = "FILE",
+                   .help = "values of secrets: a YAML or JSON mapping, or lines NAME=VALUE",
+                   .complete = Complete::file});
   flags.push_back(
       {.name = "--quiet", .value = "", .help = "no progress, only the output and errors", .short_name = "-q"});
 }

@@ -21,6 +21,7 @@ struct DriveOptions {
   Patience patience = Patience::until_stuck;
   bool prompt = false;         // ask for reviews on the terminal
   bool quiet = false;          // no progress
+  bool starting = false;       // the run was started by this command: what it lacks is told already
   bool message = false;        // a message was sent: exit code 0 however the run goes on
   bool stopping = false;       // the run was told to stop: exit code 0 when it ended so, all undone
   std::uint64_t from_seq = 1;  // events before it are folded, not shown

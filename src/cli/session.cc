@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "base/json.h"
+#include "plan/secrets.h"
 
 namespace perdure::cli {
 
@@ -53,12 +54,28 @@ std::string Session::store_words() const {
   return " --store " + printable(quoted + "'");
 }
 
-Result<OpenEngine> Session::open(Drive drive, bool allow_private_addresses) const {
-  PERDURE_TRY(dir, store());
-  OpenOptions options{.dir = dir, .drive = drive, .allow_private_addresses = allow_private_addresses};
+OpenOptions Session::http_options(bool allow_private_addresses) const {
+  OpenOptions options{.dir = {}, .allow_private_addresses = allow_private_addresses};
   options.http_ca_file = io.env("PERDURE_HTTP_CA_FILE").value_or("");
   std::istringstream routes(io.env("PERDURE_HTTP_CONNECT_TO").value_or(""));
   for (std::string route; std::getline(routes, route, ',');) options.http_connect_to.push_back(std::move(route));
+  return options;
+}
+
+Result<std::string> Session::fetch(const std::string& url, std::size_t bytes_max) const {
+  if (!backend.fetch) return fail(ErrorCode::unsupported, "nothing can be fetched here");
+  return backend.fetch(url, bytes_max, http_options(!args.on("--deny-private")));
+}
+
+Result<OpenEngine> Session::open(Drive drive, bool allow_private_addresses) const {
+  PERDURE_TRY(dir, store());
+  OpenOptions options = http_options(allow_private_addresses);
+  options.dir = dir;
+  options.drive = drive;
+  if (drive == Drive::everything) {
+    PERDURE_TRY(lookup, secrets());
+    options.secrets = std::move(lookup);
+  }
   PERDURE_TRY(engine, backend.open(options));
   return OpenEngine(std::move(engine));
 }
@@ -71,6 +88,30 @@ Result<OpenEngine> Session::open_existing(Drive drive) const {
                 fmt::format("there is no store at {}; 'perdure run FILE' makes one, --store DIR names another",
                             printable(dir.string())));
   return open(drive);
+}
+
+Result<SecretLookup> Session::secrets() const {
+  const auto file = args.text("--secret-file");
+  if (!secret_file_ && file) {
+    PERDURE_TRY(text, read_file(*file));
+    PERDURE_TRY(secrets, parse_secrets(text, *file));
+    secret_file_ = std::make_shared<const Value>(std::move(secrets));
+  }
+  return SecretLookup([file_values = secret_file_, &io = io](const std::string& name) -> std::optional<Value> {
+    if (const Value* value = file_values ? file_values->find(name) : nullptr; value != nullptr && !value->is_null())
+      return *value;
+    const auto text = io.env(plan::secret_variable(name).c_str());
+    if (!text) return std::nullopt;
+    if (text->starts_with('{'))
+      if (auto members = parse_json(*text); members && members->is_object()) return std::move(*members);
+    return Value(*text);
+  });
+}
+
+Status Session::require_secrets(const plan::Plan& plan) const {
+  PERDURE_TRY(lookup, secrets());
+  if (const auto missing = missing_secrets(plan, lookup)) return fail(ErrorCode::invalid, *missing);
+  return {};
 }
 
 Result<RunKey> Session::run_key(std::string_view id) const {

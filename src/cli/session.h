@@ -59,6 +59,13 @@ class Session {
   // Like open, for reading: a store that is not there yet has nothing in it and is not made.
   Result<OpenEngine> open_existing(Drive drive) const;
 
+  // What is at a URL, by the rules for http steps.
+  Result<std::string> fetch(const std::string& url, std::size_t bytes_max) const;
+  // Of --secret-file, which is read once, and the environment.
+  Result<SecretLookup> secrets() const;
+  // `invalid` when a secret that the plan reads has no value here.
+  Status require_secrets(const plan::Plan& plan) const;
+
   Result<RunKey> run_key(std::string_view id) const;
   std::string user() const;  // --as, else the login name
 
@@ -67,8 +74,10 @@ class Session {
   void say(std::string_view line);      // to people; nothing with --json or --quiet
 
  private:
+  OpenOptions http_options(bool allow_private_addresses) const;
   bool colored(bool terminal) const;
   bool unicode_ = true;
+  mutable std::shared_ptr<const Value> secret_file_;
 };
 
 // "perdure: error: what; what to do next", or as JSON; gives the exit code.

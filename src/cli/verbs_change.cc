@@ -37,6 +37,10 @@ Result<Opened> open_run(Session& session, bool drives) {
   const bool everything = drives && !session.args.on("--no-drive");
   PERDURE_TRY(engine, session.open_existing(everything ? Drive::everything : Drive::nothing));
   PERDURE_TRY(before, engine->describe(key));
+  if (everything) {
+    PERDURE_TRY(plan, engine->plan(before.plan_hash));
+    PERDURE_TRY_VOID(session.require_secrets(*plan));
+  }
   return Opened{.key = std::move(key), .engine = std::move(engine), .before = std::move(before)};
 }
 

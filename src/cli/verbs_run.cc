@@ -26,6 +26,15 @@ void say_private_addresses(Session& session, const plan::Plan& plan) {
       session.err_palette()(Style::dim, "http steps may reach private addresses here; --deny-private refuses them"));
 }
 
+// A file of the standard goes on to the task that reads it, which fails as the standard says.
+Status check_secrets(Session& session, const plan::Plan& plan) {
+  const Status there = session.require_secrets(plan);
+  if (there || !plan.data_flow || there.error().code != ErrorCode::invalid) return there;
+  PERDURE_TRY_VOID(session.secrets());  // a file that can't be read is an error all the same
+  session.say("warning: " + there.error().message);
+  return {};
+}
+
 Result<int> run(Session& session) {
   const std::string word = session.args.text_or("WORKFLOW", "");
   const bool file = looks_like_file(word);
@@ -34,6 +43,7 @@ Result<int> run(Session& session) {
     PERDURE_TRY(loaded, load_plan(session, word));
     plan = std::move(loaded);
     if (const auto missing = loaders::not_available(*plan)) return fail(ErrorCode::unsupported, *missing);
+    PERDURE_TRY_VOID(check_secrets(session, *plan));
   }
   if (const auto id = session.args.text("--id")) PERDURE_TRY_VOID(check_id("--id", *id));
   const auto inputs = session.args.all("--input");
@@ -50,6 +60,7 @@ Result<int> run(Session& session) {
     PERDURE_TRY(found, registered_plan(*engine, word));
     plan = std::move(found);
     if (const auto missing = loaders::not_available(*plan)) return fail(ErrorCode::unsupported, *missing);
+    PERDURE_TRY_VOID(check_secrets(session, *plan));
     PERDURE_TRY(read, read_input(session.io, inputs, plan->input_schema));
     input = std::move(read);
   }
@@ -71,7 +82,9 @@ Result<int> run(Session& session) {
   if (started.existed)
     session.say(fmt::format("run {} exists already, with the same input; going on with it", started.run.id));
   else if (!session.io.err_is_terminal()) session.say(fmt::format("run {} started", started.run.id));
-  return drive(session, *engine, started.run, drive_options(session));
+  DriveOptions options = drive_options(session);
+  options.starting = true;
+  return drive(session, *engine, started.run, options);
 }
 
 // Top-level runs that go on by themselves, oldest first. What was paused stays so.
@@ -100,6 +113,12 @@ Result<int> resume_all(Session& session) {
     DriveOptions options = drive_options(session);
     options.from_seq = run.events + 1;
     session.say(fmt::format("run {}", key.id));
+    PERDURE_TRY(plan, engine->plan(run.plan_hash));
+    if (const Status there = session.require_secrets(*plan); !there) {
+      session.say(there.error().message);
+      ++failed;
+      continue;
+    }
     PERDURE_TRY(code, drive(session, *engine, key, options));
     if (code == k_exit_interrupted) return code;
     ++(code == k_exit_ok ? ended : code == k_exit_waiting ? waiting : failed);
@@ -134,41 +153,44 @@ Result<int> resume(Session& session) {
 }  // namespace
 
 void add_run_verbs(std::vector<Verb>& verbs) {
-  Verb run_verb{.name = "run",
-                .group = "Run",
-                .summary = "Run a workflow, from a file or by the name it is registered under",
-                .positionals = {{.name = "WORKFLOW",
-                                 .help = "a YAML file, - for standard input, or NAME[@VERSION]",
-                                 .complete = Complete::file}},
-                .flags = {{.name = "--input",
-                           .value = "INPUT",
-                           .help = "JSON, @FILE, - for standard input, or key=value by the input schema",
-                           .short_name = "-i",
-                           .repeated = true,
-                           .complete = Complete::file},
-                          {.name = "--id",
-                           .value = "ID",
-                           .help = "the run's id; starting it again with the same input is the same run"},
-                          {.name = "--tag", .value = "TAG", .help = "kept with the run", .repeated = true},
-                          {.name = "--as",
-                           .value = "NAME",
-                           .help = "who starts it and answers reviews (default: the login name)"},
-                          {.name = "--deny-private",
-                           .value = "",
-                           .help = "refuse http to private and loopback addresses, which is allowed here by default"}},
-                .notes =
-                    "Progress goes to stderr, the output to stdout as JSON; with --json every event is a line on "
-                    "stdout, the last one\n"
-                    "the result. On a terminal, reviews are put to you. Without one, the command comes back with exit "
-                    "code 3 when\n"
-                    "only a signal or a decision can bring the run forward. Ctrl-C leaves the run as it is: 'perdure "
-                    "resume' goes on.\n"
-                    "Keep secrets out of the arguments: use --input @FILE or --input -.",
-                .examples = {{"perdure run examples/hello.yaml", "run a file"},
-                             {"perdure run order.yaml --id order-42 --input order_id=42 --input express=true",
-                              "an id and an input of one's own"},
-                             {"perdure run order.yaml --input @order.json --json | jq .type", "events for a program"}},
-                .run = run};
+  Verb run_verb{
+      .name = "run",
+      .group = "Run",
+      .summary = "Run a workflow, from a file or by the name it is registered under",
+      .positionals = {{.name = "WORKFLOW",
+                       .help = "a YAML file, - for standard input, or NAME[@VERSION]",
+                       .complete = Complete::file}},
+      .flags = {{.name = "--input",
+                 .value = "INPUT",
+                 .help = "JSON, @FILE, - for standard input, or key=value by the input schema",
+                 .short_name = "-i",
+                 .repeated = true,
+                 .complete = Complete::file},
+                {.name = "--id",
+                 .value = "ID",
+                 .help = "the run's id; starting it again with the same input is the same run"},
+                {.name = "--tag", .value = "TAG", .help = "kept with the run", .repeated = true},
+                {.name = "--as",
+                 .value = "NAME",
+                 .help = "who starts it and answers reviews (default: the login name)"},
+                {.name = "--deny-private",
+                 .value = "",
+                 .help = "refuse http to private and loopback addresses, which is allowed here by default"}},
+      .notes =
+          "Progress goes to stderr, the output to stdout as JSON; with --json every event is a line on "
+          "stdout, the last one\n"
+          "the result. On a terminal, reviews are put to you. Without one, the command comes back with exit "
+          "code 3 when\n"
+          "only a signal or a decision can bring the run forward. Ctrl-C leaves the run as it is: 'perdure "
+          "resume' goes on.\n"
+          "Keep secrets out of the arguments: use --input @FILE or --input -. What a workflow lists as a secret is "
+          "given by\n--secret-file FILE, or in the environment as PERDURE_SECRET_NAME; its value is never "
+          "recorded.",
+      .examples = {{"perdure run examples/hello.yaml", "run a file"},
+                   {"perdure run order.yaml --id order-42 --input order_id=42 --input express=true",
+                    "an id and an input of one's own"},
+                   {"perdure run order.yaml --input @order.json --json | jq .type", "events for a program"}},
+      .run = run};
   add_drive_flags(run_verb.flags);
   verbs.push_back(std::move(run_verb));
 

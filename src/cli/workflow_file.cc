@@ -4,11 +4,33 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "plan/spelling.h"
 
 namespace perdure::cli {
 namespace {
+
+constexpr int k_rounds_max = 16;
+constexpr std::size_t k_resource_bytes_max = std::size_t{4} << 20;
+
+// A file that a workflow in `folder` refers to.
+Result<std::string> read_resource(Session& session, const std::filesystem::path& folder, std::string uri) {
+  if (uri.starts_with(loaders::k_default_catalog)) {
+    const auto catalog = session.io.env("PERDURE_CATALOG");
+    if (!catalog || catalog->empty())
+      return fail(ErrorCode::invalid, "there is no default catalog here; set PERDURE_CATALOG to its folder or URL");
+    uri = *catalog + (catalog->ends_with('/') ? "" : "/") + uri.substr(loaders::k_default_catalog.size());
+    if (uri.find("://") == std::string::npos) return read_file(uri, k_resource_bytes_max);
+  }
+  if (uri.starts_with("https://")) return session.fetch(uri, k_resource_bytes_max);
+  if (uri.starts_with("file://localhost/")) uri.erase(7, 9);
+  if (uri.starts_with("file:///")) uri.erase(0, 7);
+  else if (uri.starts_with("file:") && !uri.starts_with("file://")) uri.erase(0, 5);
+  if (uri.find("://") != std::string::npos)
+    return fail(ErrorCode::invalid, "only https and files of this machine can be read");
+  return read_file(folder / uri, k_resource_bytes_max);
+}
 
 // NAMESPACE/NAME of a registered workflow can be told from a path only by what is there.
 bool may_be_qualified(const std::string& word) {
@@ -22,8 +44,24 @@ Result<WorkflowFile> load_file(Session& session, const std::string& name) {
   WorkflowFile file{.name = name, .text = {}, .loaded = {}};
   PERDURE_TRY(text, name == "-" ? session.io.read_input(k_file_bytes_max) : read_file(name));
   file.text = std::move(text);
-  file.loaded = loaders::load(file.text, name == "-" ? "stdin" : name);
-  return file;
+  const std::string shown = name == "-" ? "stdin" : name;
+  const std::filesystem::path folder = name == "-" ? "." : std::filesystem::path(name).parent_path();
+  // What another file refers to is known once that one was read.
+  loaders::Resources resources;
+  for (int round = 0; round < k_rounds_max; ++round) {
+    file.loaded = loaders::load(file.text, shown, {}, loaders::KnownActivities::built_in(), &resources);
+    if (file.loaded.wanted.empty()) return file;
+    for (const loaders::Wanted& wanted : file.loaded.wanted) {
+      auto read = read_resource(session, folder, wanted.uri);
+      if (!read)
+        return fail(ErrorCode::invalid, fmt::format("{}:{}:{}: {}: {}", printable(shown), wanted.place.line,
+                                                    wanted.place.column, printable(wanted.uri), read.error().message));
+      session.say(fmt::format("read {}, sha256 {}", printable(wanted.uri), sha256_hex(*read)));
+      resources.texts[wanted.uri] = std::move(*read);
+    }
+  }
+  return fail(ErrorCode::invalid, printable(shown) + ": files refer to each other more than " +
+                                      std::to_string(k_rounds_max) + " deep (the limit)");
 }
 
 Result<std::shared_ptr<const plan::Plan>> load_plan(Session& session, const std::string& name) {

@@ -45,7 +45,7 @@ void Turn::dispatch(FrameId id) {
   d.node = f.node;
   d.args = f.args;
   d.idempotency_key = std::string(f.key.view());
-  d.start_to_close_ms = n.timeouts.start_to_close_ms;
+  d.start_to_close_ms = time_limit(id).value_or(0);
   if (n.timeouts.schedule_to_close_ms != 0) {
     const DurationMs left = std::max<DurationMs>(1, f.started_at + n.timeouts.schedule_to_close_ms - context_.now);
     d.start_to_close_ms = d.start_to_close_ms == 0 ? left : std::min(d.start_to_close_ms, left);

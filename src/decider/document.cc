@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "base/limits.h"
 #include "decider/frames.h"
+#include "plan/secrets.h"
 
 namespace perdure::decider {
 namespace {
@@ -184,8 +187,28 @@ Value slot_value(const State& state, std::uint32_t scope, NodeId node) {
 
 const std::string& place_name(const plan::Node& node) { return node.flow ? node.flow->pointer : node.name; }
 
+namespace {
+
+std::string fault_place(const State& state, const Surroundings& around) {
+  return around.step != k_none ? place_name(state.plan->nodes[around.step]) : step_name(state, around.frame);
+}
+
+// What stands for a secret until a driver needs it.
+Evaluated<Value> mark_of(const State& state, plan::ExprId id, const Surroundings& around) {
+  const std::vector<std::string> listed = plan::listed_secrets(*state.plan);
+  for (const std::string& name : state.plan->exprs[id].secrets) {
+    if (std::find(listed.begin(), listed.end(), name) != listed.end()) continue;
+    return tl::unexpected<FaultPtr>(make_fault(
+        "secret.unlisted", "the workflow does not list the secret '" + name + "'", fault_place(state, around)));
+  }
+  return Value(plan::secret_mark(state.info ? state.info->seed : 0, id));
+}
+
+}  // namespace
+
 Evaluated<Value> evaluate(const State& state, plan::ExprId id, const Surroundings& around) {
   const plan::Expression& e = state.plan->exprs[id];
+  if (!e.secrets.empty()) return mark_of(state, id, around);
   auto value = state.plan->data_flow ? evaluate_flow(state, e, around)
                                      : e.program->evaluate(document(state, e, around), around.variables);
   if (value) return std::move(*value);
@@ -193,7 +216,7 @@ Evaluated<Value> evaluate(const State& state, plan::ExprId id, const Surrounding
   fault->type = "expression";
   fault->title = value.error().message;
   fault->detail = fmt::format("in ${{ {} }} at line {}, column {}", e.source, e.place.line, e.place.column);
-  fault->step = around.step != k_none ? place_name(state.plan->nodes[around.step]) : step_name(state, around.frame);
+  fault->step = fault_place(state, around);
   fault->fault_class = history::FaultClass::fatal;
   return tl::unexpected<FaultPtr>(std::move(fault));
 }

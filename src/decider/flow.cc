@@ -2,6 +2,7 @@
 // input.from, the work, output.as, output.schema, export.as, export.schema, then. And `do` and `for`, which only such
 // plans have. The work of every other kind is where that kind is.
 #include <algorithm>
+#include <tuple>
 
 #include "base/json.h"
 #include "base/limits.h"
@@ -81,7 +82,7 @@ void Turn::begin_context(FrameId id) {
 
 bool Turn::prepare_task(FrameId id) {
   const plan::Flow& flow = *node(id).flow;
-  if (flow.input_schema.is_null() && flow.input_from.is_null()) {
+  if (flow.input_schema.is_null() && flow.input_from.is_null() && !flow.times) {
     begin_context(id);
     return true;
   }
@@ -101,7 +102,30 @@ bool Turn::prepare_task(FrameId id) {
     emit(history::TaskInput{id, std::move(*made)});
   }
   begin_context(id);
-  return true;
+  const auto limit = time_limit(id);
+  if (limit && id == 0 && flow.times && *limit != 0) emit(history::TimerStarted{0, context_.now + *limit});
+  if (!limit) settle_failure(id, limit.error());
+  return limit.has_value();
+}
+
+Evaluated<DurationMs> Turn::flow_duration(FrameId id, const plan::Template& text, const Surroundings& around,
+                                          const char* what) const {
+  constexpr DurationMs k_duration_max = DurationMs{1000} * 365 * 24 * 3600 * 1000;
+  const auto value = render(state_, text, around);
+  if (!value) return tl::unexpected<FaultPtr>(value.error());
+  const auto length =
+      value->is_string() ? parse_duration(value->as_string(), Calendar::nominal) : Result<DurationMs>(0);
+  if (length && value->is_string()) return std::min(*length, k_duration_max);
+  return tl::unexpected<FaultPtr>(
+      fault(id, "expression",
+            std::string("`") + what + "` needs a duration such as PT30S; it is " + to_json(*value).substr(0, 80)));
+}
+
+// The task's own; 0: none. What its expression reads may change: what holds is what it gives when it is asked.
+Evaluated<DurationMs> Turn::time_limit(FrameId id) const {
+  const plan::Node& n = node(id);
+  if (!n.flow || !n.flow->times || n.flow->times->timeout.is_null()) return n.timeouts.start_to_close_ms;
+  return flow_duration(id, n.flow->times->timeout, around(id), "timeout");
 }
 
 // What the work itself gave.
@@ -127,6 +151,9 @@ Bytes Turn::raw_output(FrameId id, history::OutputKind kind, NodeId from, Bytes 
     case plan::Kind::wait: return f.data->input;
     case plan::Kind::subflow:
       if (!n.subflow->wait) return f.data->input;
+      break;
+    case plan::Kind::activity:
+      if (n.activity->detached) return f.data->input;
       break;
     default: break;
   }
@@ -336,6 +363,30 @@ Evaluated<bool> Turn::flow_catches(FrameId id, std::size_t i, const history::Fau
   return except;
 }
 
+// As written, or as its expressions have it, which see the task's input and the error's variable.
+Evaluated<Turn::RetryTimes> Turn::retry_times(FrameId id, std::size_t i, const history::Fault& why) const {
+  constexpr DurationMs k_longest = DurationMs{365} * 24 * 3600 * 1000;
+  const plan::Flow& flow = *node(id).flow;
+  const plan::FlowCatch& c = flow.catches[i];
+  RetryTimes times{node(id).catches[i].retry->initial_ms, c.retry_for_ms, c.jitter_from_ms, c.jitter_to_ms};
+  if (!flow.times || flow.times->retries.empty()) return times;
+  const plan::FlowTimes::Retry& retry = flow.times->retries[i];
+  Surroundings s = around(id);
+  s.error = &why;
+  const std::tuple<const plan::RareTemplate*, DurationMs*, const char*> parts[] = {
+      {&retry.delay, &times.delay_ms, "delay"},
+      {&retry.limit, &times.limit_ms, "duration"},
+      {&retry.jitter_from, &times.jitter_from_ms, "from"},
+      {&retry.jitter_to, &times.jitter_to_ms, "to"}};
+  for (const auto& [text, into, what] : parts) {
+    if (text->is_null()) continue;
+    const auto length = flow_duration(id, *text, s, what);
+    if (!length) return tl::unexpected<FaultPtr>(length.error());
+    *into = std::min(*length, k_longest);
+  }
+  return times;
+}
+
 // The pause before the try is made again; nothing when its policy says no.
 Evaluated<std::optional<DurationMs>> Turn::flow_retry(FrameId id, std::size_t i, const history::Fault& why) const {
   constexpr DurationMs k_longest = DurationMs{365} * 24 * 3600 * 1000;
@@ -349,17 +400,20 @@ Evaluated<std::optional<DurationMs>> Turn::flow_retry(FrameId id, std::size_t i,
   const auto except = asks(id, c.retry_except_when, why, false);
   if (!except) return tl::unexpected<FaultPtr>(except.error());
   if (!*when || *except) return no;
-  double delay = static_cast<double>(retry->initial_ms);
+  const auto times = retry_times(id, i, why);
+  if (!times) return tl::unexpected<FaultPtr>(times.error());
+  double delay = static_cast<double>(times->delay_ms);
   if (retry->backoff == plan::BackoffKind::linear) delay *= f.attempt;
   if (retry->backoff == plan::BackoffKind::exponential)
     for (std::uint32_t n = 1; n < f.attempt && delay < static_cast<double>(k_longest); ++n) delay *= 2;
   DurationMs pause = static_cast<DurationMs>(std::min(delay, static_cast<double>(k_longest)));
-  if (c.jitter_to_ms > 0) {
-    const auto range = static_cast<std::uint64_t>(std::max<DurationMs>(0, c.jitter_to_ms - c.jitter_from_ms)) + 1;
-    pause += c.jitter_from_ms + static_cast<DurationMs>(drawn(state_.info->seed ^ f.command ^ f.attempt, range));
+  if (times->jitter_to_ms > 0) {
+    const auto range =
+        static_cast<std::uint64_t>(std::max<DurationMs>(0, times->jitter_to_ms - times->jitter_from_ms)) + 1;
+    pause += times->jitter_from_ms + static_cast<DurationMs>(drawn(state_.info->seed ^ f.command ^ f.attempt, range));
   }
   pause = std::clamp<DurationMs>(pause, 0, k_longest);
-  if (c.retry_for_ms != 0 && context_.now + pause >= f.started_at + c.retry_for_ms) return no;
+  if (times->limit_ms != 0 && context_.now + pause >= f.started_at + times->limit_ms) return no;
   return std::optional<DurationMs>(pause);
 }
 
@@ -373,7 +427,7 @@ void Turn::flow_catch(FrameId id, const FaultPtr& why) {
     const auto again = flow_retry(id, i, *why);
     if (!again) return end_try(id, again.error());
     if (*again) {
-      const DurationMs limit = n.timeouts.start_to_close_ms;
+      const DurationMs limit = time_limit(id).value_or(0);
       if (limit != 0 && context_.now + **again >= frame(id).started_at + limit) {
         settle_failure(id, timeout(id, "timeout.start_to_close", "task '" + n.name + "' exceeded its time limit"));
         return;

@@ -79,6 +79,28 @@ Value runtime_descriptor() {
   return Value::object({{"name", "perdure"}, {"version", "1"}, {"metadata", Value::object()}});
 }
 
+// Of a call that gave credentials, once it has answered. What only its driver knows is masked, and a secret in it is the
+// mark that stands for it.
+Value authorization_descriptor(const State& state, const Surroundings& around) {
+  const Frame* frame = around.raw_output != nullptr ? frame_of(state, around) : nullptr;
+  if (frame == nullptr || node_of(state, *frame).kind != plan::Kind::activity) return {};
+  const Value args = parsed(frame->args);
+  const Value* auth = args.find("auth");
+  if (auth == nullptr) auth = args.find("authentication");
+  if (auth == nullptr) {
+    const Value* service = args.find("service");  // of a gRPC call
+    auth = service != nullptr ? service->find("authentication") : nullptr;
+  }
+  if (auth == nullptr || !auth->is_object() || auth->size() != 1) return {};
+  const auto& [scheme, given] = auth->members()[0];
+  static constexpr std::array<std::array<std::string_view, 2>, 5> k_schemes{
+      {{"basic", "Basic"}, {"bearer", "Bearer"}, {"digest", "Digest"}, {"oauth2", "Bearer"}, {"oidc", "Bearer"}}};
+  for (const auto& [ours, theirs] : k_schemes)
+    if (scheme.as_string() == ours)
+      return Value::object({{"scheme", theirs}, {"parameter", ours == "bearer" ? given : Value("***")}});
+  return {};
+}
+
 // Of the loop or listener at `frame`, if it has that name.
 const Value* loop_variable(const State& state, const Frame& frame, const Surroundings& around, bool here,
                            const std::string& name, Value& index) {
@@ -136,6 +158,7 @@ Value variable(const State& state, const Surroundings& around, const std::string
   if (name == "workflow") return workflow_descriptor(state);
   if (name == "task") return task_descriptor(state, around);
   if (name == "runtime") return runtime_descriptor();
+  if (name == "authorization") return authorization_descriptor(state, around);
   return scoped_variable(state, around, name);
 }
 

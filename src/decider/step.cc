@@ -11,10 +11,12 @@ namespace {
 
 policy::ErrorClass to_policy(history::FaultClass c) { return static_cast<policy::ErrorClass>(c); }
 
+// Of kinds whose time the engine itself keeps.
+bool has_own_timer(const plan::Node& node) {
+  return node.kind == plan::Kind::activity || node.kind == plan::Kind::wait || node.kind == plan::Kind::review;
+}
+
 DurationMs block_timeout(const plan::Node& node) {
-  const bool own_timer =
-      node.kind == plan::Kind::activity || node.kind == plan::Kind::wait || node.kind == plan::Kind::review;
-  if (node.flow && !own_timer) return node.timeouts.start_to_close_ms;
   switch (node.kind) {
     case plan::Kind::activity:
     case plan::Kind::wait:
@@ -108,7 +110,8 @@ void Turn::begin(FrameId id) {
     begin_foreach(id);
     return;
   }
-  if (const DurationMs limit = block_timeout(n); limit != 0) {
+  const DurationMs limit = !n.flow ? block_timeout(n) : has_own_timer(n) ? 0 : time_limit(id).value_or(0);
+  if (limit != 0) {
     const TimeMs from = n.flow ? frame(id).started_at : context_.now;  // in a data flow retries are within it
     emit(history::TimerStarted{id, from + limit});
   }

@@ -71,6 +71,9 @@ class Turn {
   // flow.cc: tasks of a plan with a data flow
   void enter_task(NodeId node, FrameId parent, std::uint32_t index);
   bool prepare_task(FrameId id);
+  Evaluated<DurationMs> time_limit(FrameId id) const;
+  Evaluated<DurationMs> flow_duration(FrameId id, const plan::Template& text, const Surroundings& around,
+                                      const char* what) const;
   void begin_context(FrameId id);
   void complete_task(FrameId id, history::OutputKind kind, NodeId from, Bytes output);
   Bytes data_for(FrameId parent) const;
@@ -85,6 +88,10 @@ class Turn {
   void advance_each(FrameId id);
   Evaluated<bool> asks(FrameId id, plan::ExprId expr, const history::Fault& why, bool absent) const;
   Evaluated<bool> flow_catches(FrameId id, std::size_t i, const history::Fault& why) const;
+  struct RetryTimes {
+    DurationMs delay_ms, limit_ms, jitter_from_ms, jitter_to_ms;
+  };
+  Evaluated<RetryTimes> retry_times(FrameId id, std::size_t i, const history::Fault& why) const;
   Evaluated<std::optional<DurationMs>> flow_retry(FrameId id, std::size_t i, const history::Fault& why) const;
   void flow_catch(FrameId id, const FaultPtr& why);
 

@@ -29,7 +29,8 @@ Evaluated<TimeMs> Turn::wait_due(FrameId id, TimeMs from) const {
     if (!at) return wrong("wait_until: " + at.error().message);
     return *at;
   }
-  const auto length = value->is_string() ? parse_duration(value->as_string()) : Result<DurationMs>(0);
+  const Calendar calendar = plan_.data_flow ? Calendar::nominal : Calendar::refused;
+  const auto length = value->is_string() ? parse_duration(value->as_string(), calendar) : Result<DurationMs>(0);
   if (!length || !value->is_string())
     return wrong("wait needs a duration such as 10m; it is " + to_json(*value).substr(0, 80));
   return *length > k_never - from ? k_never - 1 : from + *length;
@@ -38,7 +39,7 @@ Evaluated<TimeMs> Turn::wait_due(FrameId id, TimeMs from) const {
 // In a data flow a task's time may be over before its wait is.
 TimeMs Turn::wait_deadline(FrameId id) const {
   const plan::Node& n = plan_.nodes[state_.frames[id].node];
-  const DurationMs limit = n.flow ? n.timeouts.start_to_close_ms : 0;
+  const DurationMs limit = n.flow ? time_limit(id).value_or(0) : 0;
   return limit != 0 ? state_.frames[id].started_at + limit : k_never;
 }
 

@@ -16,7 +16,8 @@ struct Mapped {
   int status;
 };
 // Faults of ours, by the beginning of their type, as the specification calls them.
-constexpr std::array<Mapped, 14> k_mapped{{{"review.rejected", "https://perdure.dev/errors/review-rejected", 403},
+constexpr std::array<Mapped, 15> k_mapped{{{"secret", "authorization", 403},
+                                           {"review.rejected", "https://perdure.dev/errors/review-rejected", 403},
                                            {"review.timeout", "timeout", 408},
                                            {"http.blocked", "authorization", 403},
                                            {"http", "communication", 500},

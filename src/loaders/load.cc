@@ -53,11 +53,18 @@ Result<Value> yaml_value(std::string_view text) {
   return to_value(*tree, tree->root());
 }
 
-Loaded load(std::string_view text, std::string_view file_name, const LoadLimits& limits, const KnownActivities& known) {
-  return load_by(text, file_name, limits, [&](const SourceText& source, const YamlTree& tree, auto& out) {
-    return is_standard(tree) ? OwsLoader(source, tree, limits, known, out).load()
-                             : NativeLoader(source, tree, limits, known, out).load();
+Loaded load(std::string_view text, std::string_view file_name, const LoadLimits& limits, const KnownActivities& known,
+            const Resources* resources) {
+  std::vector<Wanted> wanted;
+  Loaded loaded = load_by(text, file_name, limits, [&](const SourceText& source, const YamlTree& tree, auto& out) {
+    if (!is_standard(tree)) return NativeLoader(source, tree, limits, known, out).load();
+    OwsLoader loader(source, tree, limits, known, out, resources);
+    auto plan = loader.load();
+    wanted = loader.wanted();
+    return plan;
   });
+  loaded.wanted = std::move(wanted);
+  return loaded;
 }
 
 }  // namespace perdure::loaders

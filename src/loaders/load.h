@@ -40,16 +40,29 @@ struct KnownActivities {
   static KnownActivities with(const std::vector<std::string>& in_process_types);
 };
 
+// Other files that a workflow refers to, by URI: absolute, or relative to the file, or of the default catalog. What they
+// say becomes part of the plan.
+struct Resources {
+  std::map<std::string, std::string, std::less<>> texts;
+};
+struct Wanted {
+  std::string uri;
+  Place place;  // where it is referred to
+};
+inline constexpr std::string_view k_default_catalog = "catalog:default/";  // begins the URI of what is in it
+
 struct Loaded {
-  std::shared_ptr<const plan::Plan> plan;  // null when there are errors
+  std::shared_ptr<const plan::Plan> plan;  // null when there are errors, or something is wanted
   std::vector<Diagnostic> diagnostics;     // errors and warnings, by place
+  std::vector<Wanted> wanted;              // to be given with the next load; only where resources are given at all
   bool ok() const { return plan != nullptr; }
 };
 
 // In either dialect, by what the file has at its top: native (docs/dialect.md), or the Open Workflow Specification
-// (docs/ows.md) when there is `document`. `file_name` is only for messages.
+// (docs/ows.md) when there is `document`. `file_name` is only for messages. Without `resources` a file that refers to
+// others is refused.
 Loaded load(std::string_view text, std::string_view file_name, const LoadLimits& limits = {},
-            const KnownActivities& known = KnownActivities::built_in());
+            const KnownActivities& known = KnownActivities::built_in(), const Resources* resources = nullptr);
 Loaded load_native(std::string_view text, std::string_view file_name, const LoadLimits& limits = {},
                    const KnownActivities& known = KnownActivities::built_in());
 

@@ -139,7 +139,7 @@ void OwsLoader::schedule(const YamlNode& node) {
 void OwsLoader::workflow_flow(const Members& m) {
   input_of(0, m.get("input"), Stage::workflow_input);
   output_of(0, m.get("output"), Stage::workflow_output);
-  if (const YamlNode* n = m.get("timeout"); n != nullptr) plan_->timeout_ms = timeout(*n).value_or(0);
+  if (const YamlNode* n = m.get("timeout"); n != nullptr) timeout(0, *n);
 }
 
 void OwsLoader::head() {
@@ -204,7 +204,7 @@ std::shared_ptr<const plan::Plan> OwsLoader::load() {
     out_.erase(std::remove_if(out_.begin() + static_cast<std::ptrdiff_t>(i) + 1, out_.end(),
                               [&](const Diagnostic& d) { return same(out_[i], d); }),
                out_.end());
-  return errors_ > 0 ? nullptr : plan_;
+  return errors_ > 0 || !wanted_.empty() ? nullptr : plan_;
 }
 
 }  // namespace perdure::loaders

@@ -36,9 +36,10 @@ struct TaskList {
 class OwsLoader : public DialectReader {
  public:
   OwsLoader(const SourceText& source, const YamlTree& tree, const LoadLimits& limits, const KnownActivities& known,
-            std::vector<Diagnostic>& out)
-      : DialectReader(Dialect::standard, source, tree, limits, known, out) {}
+            std::vector<Diagnostic>& out, const Resources* resources = nullptr)
+      : DialectReader(Dialect::standard, source, tree, limits, known, out), resources_(resources) {}
   std::shared_ptr<const plan::Plan> load();
+  std::vector<Wanted> wanted() { return std::move(wanted_); }
 
  private:
   using Strings = std::vector<std::string_view>;
@@ -67,10 +68,16 @@ class OwsLoader : public DialectReader {
     plan_->exprs.erase(plan_->exprs.begin() + static_cast<std::ptrdiff_t>(exprs), plan_->exprs.end());
     sites_.resize(exprs);
   }
-  std::optional<DurationMs> timeout(const YamlNode& node);
+  void timeout(NodeId id, const YamlNode& node);
+  void time_limit(NodeId id, const YamlNode& node, std::string_view what);
+  plan::FlowTimes& times(NodeId id) {
+    if (!flow(id).times) flow(id).times = std::make_unique<plan::FlowTimes>();
+    return *flow(id).times;
+  }
 
   // ---- scalars and texts (ows_text.cc)
   std::optional<DurationMs> duration(const YamlNode& node, std::string_view what);
+  DurationMs duration(const YamlNode& node, std::string_view what, NodeId owner, plan::RareTemplate& computed);
   std::optional<Template> duration_template(const YamlNode& node, std::string_view what, NodeId owner);
   std::optional<DurationMs> duration_members(const YamlNode& node, std::string_view what);
   ExprId expression(const YamlNode* node, std::string_view what, NodeId owner, Stage stage);
@@ -119,7 +126,8 @@ class OwsLoader : public DialectReader {
   void try_body(NodeId id, const Members& m, const YamlNode& node, const TaskList& list);
   void catch_body(NodeId id, const YamlNode& node, const TaskList& list);
   void retry(NodeId id, const YamlNode& node, plan::Catch& made, plan::FlowCatch& flow);
-  void retry_limit(NodeId id, const YamlNode& node, plan::Retry& retry, plan::FlowCatch& flow);
+  void retry_limit(NodeId id, const YamlNode& node, plan::Retry& retry, plan::FlowCatch& flow,
+                   plan::FlowTimes::Retry& computed);
   void set_body(NodeId id, const YamlNode& node);
   void raise_body(NodeId id, const YamlNode& node);
   void error_definition(NodeId id, const YamlNode& node);
@@ -145,7 +153,16 @@ class OwsLoader : public DialectReader {
   Template resource(const YamlNode& node, NodeId owner, std::string_view what);
   void answer(const Members& m, TemplatePairs& into);
   void function_body(NodeId id, const Members& m, const YamlNode& call);
+  bool arguments(NodeId id, const Members& m);
   void catalog_body(NodeId id, const Members& m, const YamlNode& call);
+
+  // ---- other files (ows_resources.cc)
+  const std::string* external(const YamlNode& at_node, std::string_view written);
+  const std::string* external_resource(const YamlNode& node, std::string_view what);
+  Value external_schema(const YamlNode& node, std::string_view what);
+  void external_function(NodeId id, const Members& m, const YamlNode& call, std::string_view written,
+                         std::string_view name);
+  void lend(OwsLoader& from);
 
   // ---- the built-in catalog (ows_builtin.cc)
   void builtin_body(NodeId id, const Members& m, const YamlNode& call, std::string_view name, std::string_view version);
@@ -165,6 +182,10 @@ class OwsLoader : public DialectReader {
   void subflow_body(NodeId id, const YamlNode& node, std::string_view returns, const YamlNode* returns_at);
   void process_members(const Members& m, NodeId id, TemplatePairs& into);
 
+  const Resources* resources_ = nullptr;
+  std::vector<Wanted> wanted_;
+  std::string base_;  // the URI of what is read, when it is another file
+
   bool loose_ = false;
   bool in_extension_ = false;  // what is read belongs to one: it is not extended itself
   std::size_t steps_ = 0, depth_ = 0;
@@ -179,6 +200,9 @@ class OwsLoader : public DialectReader {
   std::set<const YamlNode*> used_;           // definitions that something refers to
   std::vector<std::string_view> expanding_;  // functions being read, outermost first
 };
+
+// A page of GitHub or GitLab as the file that it shows.
+std::string raw_uri(std::string_view uri);
 
 // A name as a token of a JSON Pointer (RFC 6901).
 std::string escaped(std::string_view name);

@@ -160,7 +160,8 @@ void OwsLoader::retry(NodeId id, const YamlNode& node, plan::Catch& made, plan::
   plan::Retry r{0, 2.0, k_backoff_max_ms, k_attempts_max, plan::BackoffKind::fixed, plan::JitterKind::none, {}};
   flow_made.retry_when = expression(m.get("when"), "when", id, Stage::asked);
   flow_made.retry_except_when = expression(m.get("exceptWhen"), "exceptWhen", id, Stage::asked);
-  if (const YamlNode* n = m.get("delay"); n != nullptr) r.initial_ms = duration(*n, "delay").value_or(0);
+  plan::FlowTimes::Retry computed;
+  if (const YamlNode* n = m.get("delay"); n != nullptr) r.initial_ms = duration(*n, "delay", id, computed.delay);
   if (const YamlNode* n = m.get("backoff"); n != nullptr) {
     const Members b(*this, *n, "backoff", {"constant", "exponential", "linear"});
     if (b.get("exponential") != nullptr) r.backoff = plan::BackoffKind::exponential;
@@ -168,30 +169,34 @@ void OwsLoader::retry(NodeId id, const YamlNode& node, plan::Catch& made, plan::
     if (b.valid() && tree_.size(*n) != 1 && !b.slipped())
       error(*n, "`backoff` is one of constant, exponential, linear");
   }
-  if (const YamlNode* n = m.get("limit"); n != nullptr) retry_limit(id, *n, r, flow_made);
+  if (const YamlNode* n = m.get("limit"); n != nullptr) retry_limit(id, *n, r, flow_made, computed);
   if (const YamlNode* n = m.get("jitter"); n != nullptr) {
     const Members j(*this, *n, "jitter", {"from", "to"});
     if (required(j, *n, "jitter", {"from", "to"})) {
-      flow_made.jitter_from_ms = duration(*j.get("from"), "from").value_or(0);
-      const auto to = duration(*j.get("to"), "to");
-      flow_made.jitter_to_ms = to.value_or(flow_made.jitter_from_ms);
-      if (to && *to < flow_made.jitter_from_ms) error(*j.get("to"), "`to` is before `from`");
+      flow_made.jitter_from_ms = duration(*j.get("from"), "from", id, computed.jitter_from);
+      const std::size_t before = errors_;
+      flow_made.jitter_to_ms = duration(*j.get("to"), "to", id, computed.jitter_to);
+      const bool both_fixed = computed.jitter_from.is_null() && computed.jitter_to.is_null() && errors_ == before;
+      if (both_fixed && flow_made.jitter_to_ms < flow_made.jitter_from_ms) error(*j.get("to"), "`to` is before `from`");
     }
   }
   made.retry = std::move(r);
+  const bool any = !computed.delay.is_null() || !computed.limit.is_null() || !computed.jitter_from.is_null() ||
+                   !computed.jitter_to.is_null();
+  if (any) times(id).retries.push_back(std::move(computed));
 }
 
-void OwsLoader::retry_limit(NodeId id, const YamlNode& node, plan::Retry& r, plan::FlowCatch& flow_made) {
+void OwsLoader::retry_limit(NodeId id, const YamlNode& node, plan::Retry& r, plan::FlowCatch& flow_made,
+                            plan::FlowTimes::Retry& computed) {
   const Members limit(*this, node, "limit", {"attempt", "duration"});
   if (const YamlNode* n = limit.get("duration"); n != nullptr)
-    flow_made.retry_for_ms = duration(*n, "duration").value_or(0);
+    flow_made.retry_for_ms = duration(*n, "duration", id, computed.limit);
   const YamlNode* attempt = limit.get("attempt");
   if (attempt == nullptr) return;
   const Members m(*this, *attempt, "attempt", {"count", "duration"});
   if (const YamlNode* n = m.get("count"); n != nullptr)  // of retries (X10)
     r.max_attempts = static_cast<std::uint32_t>(integer(*n, "count", 0, k_attempts_max - 1).value_or(0)) + 1;
-  if (const YamlNode* n = m.get("duration"); n != nullptr)
-    at(at(id).children[0]).timeouts.start_to_close_ms = duration(*n, "duration").value_or(0);
+  if (const YamlNode* n = m.get("duration"); n != nullptr) time_limit(at(id).children[0], *n, "duration");
 }
 
 void OwsLoader::set_body(NodeId id, const YamlNode& node) {

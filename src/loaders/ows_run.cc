@@ -37,7 +37,15 @@ void OwsLoader::run_body(NodeId id, const YamlNode& node) {
   if (kind == "container") container_body(id, *process, returns);
   else if (kind == "script") script_body(id, *process, returns);
   else shell_body(id, *process, returns);
-  if (!awaited) at(id).activity->type = "run (await: false)";  // none has it: refused when a run starts
+  if (awaited || !at(id).activity) return;
+  at(id).activity->detached = true;
+  plan::Template& with = at(id).activity->with;
+  if (with.type == Template::Type::object) {
+    with.keys.emplace_back("await");
+    with.parts.push_back(constant_template(Value(false)));
+  } else if (with.constant.is_object()) {
+    with.constant.set("await", Value(false));
+  }
 }
 
 // stdin, arguments, environment (R5).
@@ -80,12 +88,11 @@ void OwsLoader::script_body(NodeId id, const YamlNode& node, std::string_view re
     if (!m.slipped()) error(node, "a script has `code` or `source`, one of them");
     return;
   }
-  if (external != nullptr) {
-    (void)resource(*external, id, "source");
-    return error(*external, "scripts of another file can't be read in this build", "write the script under `code`");
-  }
+  std::string script;
+  if (code != nullptr) script = text(*code, "code").value_or("");
+  else if (const std::string* read = external_resource(*external, "source"); read != nullptr) script = *read;
   TemplatePairs pairs{{"language", constant_template(Value(language.text))},
-                      {"source", constant_template(Value(text(*code, "code").value_or("")))}};
+                      {"source", constant_template(Value(script))}};
   process_members(m, id, pairs);
   pairs.emplace_back("return", constant_template(Value(returns)));
   activity(id, "script", std::move(pairs));

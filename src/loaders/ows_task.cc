@@ -245,7 +245,7 @@ void OwsLoader::stages(NodeId id, const Members& m) {
   input_of(id, m.get("input"), Stage::entry);
   output_of(id, m.get("output"), Stage::output);
   export_of(id, m.get("export"));
-  if (const YamlNode* n = m.get("timeout"); n != nullptr) at(id).timeouts.start_to_close_ms = timeout(*n).value_or(0);
+  if (const YamlNode* n = m.get("timeout"); n != nullptr) timeout(id, *n);
   if (const YamlNode* n = m.get("metadata"); n != nullptr && n->type == YamlNode::Type::mapping) metadata_of(id, *n);
 }
 
@@ -303,7 +303,7 @@ void OwsLoader::compensation(NodeId id, const YamlNode& node) {
   }
   const std::vector<std::string> outer = std::exchange(variables_, {"out", "args"});
   const NodeId made = make(node, "compensation", true, id, flow(id).pointer);
-  if (const YamlNode* n = m.get("timeout"); n != nullptr) at(made).timeouts.start_to_close_ms = timeout(*n).value_or(0);
+  if (const YamlNode* n = m.get("timeout"); n != nullptr) timeout(made, *n);
   const std::size_t before = errors_;
   kind_body(made, m, call != nullptr ? "call" : "run", node, {});
   variables_ = outer;

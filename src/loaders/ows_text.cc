@@ -1,8 +1,8 @@
 // Durations, expressions, values and schemas of the standard.
 #include <algorithm>
-#include <cmath>
 
 #include "base/json.h"
+#include "base/time.h"
 #include "loaders/ows.h"
 #include "plan/spelling.h"
 
@@ -10,7 +10,7 @@ namespace perdure::loaders {
 namespace {
 
 constexpr DurationMs k_second = 1'000, k_minute = 60 * k_second, k_hour = 60 * k_minute, k_day = 24 * k_hour;
-constexpr double k_duration_max = 1'000.0 * 365 * k_day;  // a thousand years
+constexpr DurationMs k_duration_max = DurationMs{1000} * 365 * k_day;  // a thousand years
 // Makes of an object what the engine takes.
 constexpr std::string_view k_as_duration =
     "\n) | if type == \"object\" then (((.days // 0) * 86400 + (.hours // 0) * 3600 + (.minutes // 0) * 60 + "
@@ -43,64 +43,11 @@ unsigned bound_in(Stage stage) {
   return always;
 }
 
-struct Unit {
-  char letter;
-  double ms;
-};
-constexpr Unit k_date_units[] = {{'Y', 365.0 * k_day}, {'M', 30.0 * k_day}, {'W', 7.0 * k_day}, {'D', 1.0 * k_day}};
-constexpr Unit k_time_units[] = {{'H', 1.0 * k_hour}, {'M', 1.0 * k_minute}, {'S', 1.0 * k_second}};
-
-// "1.5" at the front of the text, taken off it.
-std::optional<double> take_number(std::string_view& text) {
-  double v = 0, scale = 1;
-  std::size_t at = 0;
-  bool fraction = false, digit = false;
-  for (; at < text.size(); ++at) {
-    const char c = text[at];
-    if (c == '.' && digit && !fraction) {
-      fraction = true;
-      digit = false;
-      continue;
-    }
-    if (c < '0' || c > '9') break;
-    digit = true;
-    if (fraction) scale /= 10;
-    v = fraction ? v + scale * (c - '0') : 10 * v + (c - '0');
-  }
-  if (!digit) return std::nullopt;
-  text.remove_prefix(at);
-  return v;
-}
-
-template <std::size_t N>
-bool take_parts(std::string_view& text, const Unit (&units)[N], double& sum, bool& any) {
-  std::size_t unit = 0;
-  while (!text.empty() && text.front() != 'T') {
-    const auto v = take_number(text);
-    if (!v || text.empty()) return false;
-    while (unit < N && units[unit].letter != text.front()) ++unit;
-    if (unit == N) return false;
-    sum += *v * units[unit++].ms;
-    text.remove_prefix(1);
-    any = true;
-  }
-  return true;
-}
-
 // ISO 8601; years are 365 days, months 30 (T12).
 std::optional<DurationMs> iso_duration(std::string_view text) {
-  if (!text.starts_with('P')) return std::nullopt;
-  text.remove_prefix(1);
-  double sum = 0;
-  bool any = false;
-  if (!take_parts(text, k_date_units, sum, any)) return std::nullopt;
-  if (text.starts_with('T')) {
-    text.remove_prefix(1);
-    any = false;
-    if (!take_parts(text, k_time_units, sum, any)) return std::nullopt;
-  }
-  if (!any || !text.empty() || sum > k_duration_max) return std::nullopt;
-  return static_cast<DurationMs>(std::llround(sum));
+  const auto ms = text.starts_with('P') ? parse_duration(text, Calendar::nominal) : Result<DurationMs>(-1);
+  if (!ms || *ms < 0 || *ms > k_duration_max) return std::nullopt;
+  return *ms;
 }
 
 bool is_identifier(std::string_view name) {
@@ -127,7 +74,8 @@ std::optional<DurationMs> OwsLoader::duration_members(const YamlNode& node, std:
   one("seconds", k_second);
   one("milliseconds", 1);
   if (tree_.size(node) == 0) error(node, "`" + std::string(what) + "` is an empty duration", "write {seconds: 30}");
-  else if (sum > k_duration_max) error(node, "`" + std::string(what) + "` is longer than a thousand years");
+  else if (sum > static_cast<double>(k_duration_max))
+    error(node, "`" + std::string(what) + "` is longer than a thousand years");
   if (errors_ != before || m.slipped()) return std::nullopt;
   return static_cast<DurationMs>(sum);
 }
@@ -141,7 +89,7 @@ std::optional<DurationMs> OwsLoader::duration(const YamlNode& node, std::string_
   const auto ms = iso_duration(node.text);
   if (ms) return ms;
   if (node.text.find("${") != std::string_view::npos) {
-    error(node, "`" + std::string(what) + "` takes a fixed duration in this build", std::string(k_duration_forms));
+    error(node, "`" + std::string(what) + "` takes a fixed duration", std::string(k_duration_forms));
   } else {
     error(node, "`" + std::string(node.text.substr(0, 60)) + "` is not an ISO 8601 duration",
           std::string(k_duration_forms));
@@ -161,6 +109,15 @@ std::optional<Template> OwsLoader::duration_template(const YamlNode& node, std::
   const auto ms = duration(node, what);
   if (!ms) return std::nullopt;
   return constant_template(Value(std::to_string(*ms) + "ms"));
+}
+
+// Fixed, or computed when the task runs; then it gives 0.
+DurationMs OwsLoader::duration(const YamlNode& node, std::string_view what, NodeId owner,
+                               plan::RareTemplate& computed) {
+  if (node.type != YamlNode::Type::scalar || node.text.find("${") == std::string_view::npos)
+    return duration(node, what).value_or(0);
+  if (auto t = duration_template(node, what, owner)) computed = *std::move(t);
+  return 0;
 }
 
 // ---- expressions and values
@@ -221,12 +178,8 @@ Value OwsLoader::data_schema(const YamlNode& node, std::string_view what) {
   const YamlNode* external = m.get("resource");
   if (document != nullptr && external != nullptr) error(*external, "a schema has `document` or `resource`, not both");
   if (document != nullptr) return schema(*document, "document");
-  if (external != nullptr) {
-    (void)resource(*external, 0, "resource");
-    error(*external, "schemas of another file can't be read in this build", "write the schema under `document`");
-  } else if (!m.slipped()) {
-    error(node, "`" + std::string(what) + "` lacks `document`: the schema itself");
-  }
+  if (external != nullptr) return external_schema(*external, what);
+  if (!m.slipped()) { error(node, "`" + std::string(what) + "` lacks `document`: the schema itself"); }
   return {};
 }
 

@@ -48,12 +48,20 @@ const YamlNode* OwsLoader::defined(const YamlNode& name, std::string_view what, 
   return nullptr;
 }
 
-std::optional<DurationMs> OwsLoader::timeout(const YamlNode& node) {
+void OwsLoader::timeout(NodeId id, const YamlNode& node) {
   const YamlNode* written = node.type == YamlNode::Type::scalar ? defined(node, "timeout", timeouts_) : &node;
-  if (written == nullptr) return std::nullopt;
+  if (written == nullptr) return;
   const Members m(*this, *written, "timeout", {"after"});
-  if (!required(m, *written, "timeout", {"after"})) return std::nullopt;
-  return duration(*m.get("after"), "after");
+  if (required(m, *written, "timeout", {"after"})) time_limit(id, *m.get("after"), "after");
+}
+
+// Of the task, or for node 0 of the workflow.
+void OwsLoader::time_limit(NodeId id, const YamlNode& node, std::string_view what) {
+  plan::RareTemplate computed;
+  const DurationMs fixed = duration(node, what, id, computed);
+  if (!computed.is_null()) times(id).timeout = std::move(computed);
+  else if (id == 0) plan_->timeout_ms = fixed;
+  else at(id).timeouts.start_to_close_ms = fixed;
 }
 
 // What nothing refers to is checked as well.
@@ -84,7 +92,7 @@ void OwsLoader::check_unused() {
   });
   each(timeouts_, [&](const YamlNode&, const YamlNode& one) {
     if (one.type != YamlNode::Type::mapping) return error(one, "a timeout is written {after: …}");
-    (void)timeout(one);
+    timeout(make(one, "timeout", true, 0, ""), one);
   });
   each(catalogs_, [&](const YamlNode&, const YamlNode& one) {
     const Members m(*this, one, "catalog", {"endpoint"});

@@ -1,9 +1,6 @@
 // The canonical encoding, docs/formats/plan.md. One description of the fields (`fields`) serves both directions, so
 // that they can't drift apart.
-#include <bit>
-#include <limits>
-
-#include "base/json.h"
+#include "plan/archive.h"
 #include "plan/finalize.h"
 #include "plan/node_mask.h"
 #include "plan/walk.h"
@@ -13,122 +10,7 @@ namespace {
 
 constexpr std::uint32_t k_magic = 0x4e4c5050;  // "PPLN"
 constexpr std::uint64_t k_version = 1;
-constexpr std::size_t k_template_depth_max = k_json_depth_max;
 constexpr std::size_t k_nodes_max = 1'000'000;
-
-class Encoder {
- public:
-  static constexpr bool k_reading = false;
-  void number(std::uint32_t v) { w_.varint(v); }
-  void number64(std::int64_t v) { w_.zigzag(v); }
-  void mask(std::uint64_t v) { w_.varint(v); }
-  void id(std::uint32_t v) { w_.varint(v == k_none ? 0 : std::uint64_t{v} + 1); }
-  void flag(bool v) { w_.boolean(v); }
-  void real(double v) { w_.fixed64(std::bit_cast<std::uint64_t>(v)); }
-  void text(const std::string& v) { w_.string(v); }
-  void value(const Value& v) {
-    if (v.is_null()) w_.varint(0);
-    else w_.string(to_json(v));
-  }
-  template <class E>
-  void choice(const E& v, E) {
-    w_.u8(static_cast<std::uint8_t>(v));
-  }
-  template <class T, class F>
-  void list(const std::vector<T>& items, std::size_t, F&& f) {
-    w_.varint(items.size());
-    for (const T& item : items) f(item);
-  }
-  template <class T>
-  void box(const std::unique_ptr<T>&) {}
-  template <class T>
-  void fill(const std::optional<T>&) {}
-  bool enter() { return true; }
-  void leave() {}
-  std::string take() { return w_.take(); }
-
- private:
-  Writer w_;
-};
-
-class Decoder {
- public:
-  static constexpr bool k_reading = true;
-  explicit Decoder(Reader& reader) : r_(reader) {}
-  void number(std::uint32_t& v) {
-    const std::uint64_t n = r_.varint();
-    if (n > std::numeric_limits<std::uint32_t>::max()) r_.fail_here();
-    v = static_cast<std::uint32_t>(n);
-  }
-  void number64(std::int64_t& v) { v = r_.zigzag(); }
-  void mask(std::uint64_t& v) {
-    v = r_.varint();
-    if (v >> bit_count != 0) r_.fail_here();
-  }
-  void id(std::uint32_t& v) {
-    const std::uint64_t n = r_.varint();
-    if (n > k_none) r_.fail_here();
-    v = n == 0 ? k_none : static_cast<std::uint32_t>(n - 1);
-  }
-  void flag(bool& v) { v = r_.boolean(); }
-  void real(double& v) {
-    v = std::bit_cast<double>(r_.fixed64());
-    if (!(v >= 0 && v <= 1e300)) r_.fail_here();
-  }
-  void text(std::string& v) { v = std::string(r_.string()); }
-  void value(Value& v) {
-    const std::string_view json = r_.string();
-    if (json.empty()) {
-      v = Value();
-      return;
-    }
-    auto parsed = parse_json(json);
-    if (parsed) v = std::move(*parsed);
-    else r_.fail_here();
-  }
-  template <class E>
-  void choice(E& v, E last) {
-    const std::uint8_t n = r_.u8();
-    if (n > static_cast<std::uint8_t>(last)) {
-      r_.fail_here();
-      return;
-    }
-    v = static_cast<E>(n);
-  }
-  template <class T, class F>
-  void list(std::vector<T>& items, std::size_t bytes_each, F&& f) {
-    const std::uint64_t n = r_.count(bytes_each);
-    for (std::uint64_t i = 0; i < n && r_.ok(); ++i) {
-      items.emplace_back();
-      f(items.back());
-    }
-    items.shrink_to_fit();
-  }
-  template <class T>
-  void box(std::unique_ptr<T>& p) {
-    p = std::make_unique<T>();
-  }
-  template <class T>
-  void fill(std::optional<T>& o) {
-    o.emplace();
-  }
-  // One policy for all nodes in a row that have the same.
-  std::shared_ptr<const Retry> share(Retry read) {
-    if (!last_retry_ || !(*last_retry_ == read)) last_retry_ = std::make_shared<const Retry>(std::move(read));
-    return last_retry_;
-  }
-  bool enter() {
-    if (++depth_ <= k_template_depth_max && r_.ok()) return true;
-    r_.fail_here();
-    return false;
-  }
-  void leave() { --depth_; }
-
- private:
-  Reader& r_;
-  std::shared_ptr<const Retry> last_retry_;
-  std::size_t depth_ = 0;
-};
 
 template <class Ar, class T>
 void fields(Ar& ar, T& t, const Template*) {
@@ -343,6 +225,14 @@ void flow(Ar& ar, T& f) {
 }
 
 template <class Ar, class T>
+void flow_times(Ar& ar, T& times) {
+  rare(ar, times.timeout);
+  ar.list(times.retries, 4, [&](auto& r) {
+    for (auto* part : {&r.delay, &r.limit, &r.jitter_from, &r.jitter_to}) rare(ar, *part);
+  });
+}
+
+template <class Ar, class T>
 void node(Ar& ar, T& n, std::uint64_t mask) {
   ar.mask(mask);
   const auto has = [&](Bit bit) { return (mask >> bit & 1) != 0; };
@@ -393,6 +283,15 @@ void node(Ar& ar, T& n, std::uint64_t mask) {
   if (has(has_flow)) {
     ar.box(n.flow);
     flow(ar, *n.flow);
+  }
+  if (has(has_flow_times)) {
+    if (n.flow) {
+      ar.box(n.flow->times);
+      flow_times(ar, *n.flow->times);
+    }
+  }
+  if constexpr (Ar::k_reading) {
+    if (has(has_detached) && n.activity) n.activity->detached = true;
   }
 }
 

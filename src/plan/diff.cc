@@ -129,6 +129,7 @@ class Describer {
     put("cache", time(n.cache_for_ms));
     if (!n.budget.is_null()) put("budget", to_json(n.budget));
     put("next_steps", links(n));
+    if (n.activity && n.activity->detached) put("await", "false");
     if (n.flow) flow_fields(n, put);
     return out;
   }

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "plan/secrets.h"
 #include "plan/spelling.h"
 #include "plan/walk.h"
 
@@ -32,8 +33,10 @@ class Compiler {
     for (ExprId id = 0; id < plan_.exprs.size(); ++id) {
       Expression& e = plan_.exprs[id];
       if (plan_.data_flow) choose_variables(e);
+      if (e.source.find("$secrets") != std::string::npos && !find_secrets(id, e)) continue;
       if (compile(id, e) && !plan_.data_flow) note_uses(id, e);
     }
+    secrets_in_place();
     return std::move(errors_);
   }
 
@@ -44,6 +47,70 @@ class Compiler {
     for (const std::string& name : e.variables) add_unique(names, name);
     std::erase_if(names, [&](const std::string& name) { return e.source.find("$" + name) == std::string::npos; });
     e.variables = std::move(names);
+  }
+
+  // What it reads of `$secrets`; false when that can't be, which is told.
+  bool find_secrets(ExprId id, Expression& e) {
+    std::vector<std::string> others = e.variables;
+    std::erase(others, "secrets");
+    // Both what it reads of `.` and what it reads of the variable, as parts of one root.
+    const auto traced =
+        expr::Program::compile(".secrets as $secrets | .dot | (" + e.source + "\n)", {.variables = others});
+    if (!traced) return true;  // compiling it says why
+    const expr::RootUse& use = (*traced)->root_use();
+    bool any = use.whole, all = use.whole, more = use.whole || !others.empty();
+    for (const auto& path : use.paths) {
+      const bool secret = path[0] == "secrets";
+      any = any || secret;
+      more = more || !secret;
+      all = all || (secret && path.size() == 1);
+      if (secret && path.size() > 1) add_unique(e.secrets, path[1]);
+    }
+    if (!any) return true;  // the word stands in a text
+    const std::size_t at = e.source.find("$secrets");
+    if (all) {
+      errors_.push_back({id, at, "which secret? `$secrets` is read by name", "write it like `$secrets.NAME`"});
+    } else if (more) {
+      errors_.push_back({id, at, "an expression that reads `$secrets` reads nothing else",
+                         "its value is known only where it is used: put the rest into `${ }` of its own, as in "
+                         "`Bearer ${ $secrets.token }`"});
+    } else {
+      e.variables = {"secrets"};
+      if (!plan_.data_flow) return listed(id, e, at);
+      return true;
+    }
+    return false;
+  }
+
+  // In the native dialect what is read must be listed; in the standard that is found out at run time.
+  bool listed(ExprId id, const Expression& e, std::size_t at) {
+    const std::vector<std::string> names = listed_secrets(plan_);
+    for (const std::string& name : e.secrets) {
+      if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+      errors_.push_back({id, at, "the secret `" + name + "` is not listed", "add it to `secrets`"});
+      return false;
+    }
+    return true;
+  }
+
+  // A secret can be handed on and given to an activity; anywhere else its value would be needed, and recorded.
+  void secrets_in_place() {
+    std::vector<bool> fine(plan_.exprs.size());
+    const auto allow = [&](const Template& t, const auto& again) -> void {
+      if (t.type == Template::Type::expression && t.expr < fine.size()) fine[t.expr] = true;
+      for (const Template& part : t.parts) again(part, again);
+    };
+    for (const Node& n : plan_.nodes) {
+      if (n.activity && n.activity->type != "emit") allow(n.activity->with, allow);
+      allow(n.set, allow);
+      if (!n.flow) continue;
+      for (const RareTemplate* t : {&n.flow->input_from, &n.flow->output_as, &n.flow->export_as}) allow(*t, allow);
+    }
+    for (ExprId id = 0; id < plan_.exprs.size(); ++id) {
+      if (plan_.exprs[id].secrets.empty() || fine[id]) continue;
+      errors_.push_back({id, plan_.exprs[id].source.find("$secrets"), "a secret can't be read here",
+                         "its value is known only to the call or process that it is given to"});
+    }
   }
 
   bool compile(ExprId id, Expression& e) {

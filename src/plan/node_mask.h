@@ -44,6 +44,8 @@ enum Bit : unsigned {
   has_map,
   has_made_up,
   has_flow,
+  has_flow_times,
+  has_detached,
   bit_count,
 };
 
@@ -90,6 +92,8 @@ inline std::uint64_t presence(const Node& n) {
   put(has_map, n.map != nullptr);
   put(has_made_up, n.made_up);
   put(has_flow, n.flow != nullptr);
+  put(has_flow_times, n.flow && n.flow->times);
+  put(has_detached, n.activity && n.activity->detached);
   return mask;
 }
 

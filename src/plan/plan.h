@@ -97,6 +97,7 @@ struct Expression {
   std::shared_ptr<const expr::Program> program;
   bool uses_input = false, uses_context = false, uses_run = false, uses_item = false, uses_index = false,
        uses_error = false, uses_all_steps = false, uses_all_outputs = false;
+  std::vector<std::string> secrets;  // it reads these and nothing else; its value is not known here (plan/secrets.h)
   std::vector<StepUse> steps;
   std::vector<std::string> outputs;
 };
@@ -199,6 +200,14 @@ struct EventsSpec {
   bool foreach = false;  // children[0] runs once an event, as it comes
   std::string item = "item", index = "index";
 };
+// Durations that are expressions; null: the fixed one of the node or catch holds.
+struct FlowTimes {
+  struct Retry {
+    RareTemplate delay, limit, jitter_from, jitter_to;
+  };
+  RareTemplate timeout;        // of the task; of node 0: of the workflow
+  std::vector<Retry> retries;  // attempt: one a catch, or none at all
+};
 struct Flow {
   RareTemplate input_from, output_as, export_as;
   Value input_schema, output_schema, export_schema;  // JSON Schema or null
@@ -207,6 +216,7 @@ struct Flow {
   std::vector<FlowCatch> catches;      // attempt: one a catch
   std::unique_ptr<EachSpec> each;      // Kind::each
   std::unique_ptr<EventsSpec> events;  // Kind::listen
+  std::unique_ptr<FlowTimes> times;    // rare
   std::string pointer;                 // JSON pointer of the task in its file
 };
 
@@ -215,7 +225,8 @@ struct ActivitySpec {
   std::string type;
   std::string action;
   Template with;
-};  // type "http", "tool:github", "llm", ...
+  bool detached = false;  // a process that is begun and not waited for: its output is the task's input
+};                        // type "http", "tool:github", "llm", ...
 struct LoopSpec {
   ExprId while_ = k_none, until = k_none;
   Template times;

@@ -89,6 +89,7 @@ class Check {
       may(c.retry_when);
       may(c.retry_except_when);
     }
+    if (f.times) want(f.times->retries.empty() || f.times->retries.size() == f.catches.size());
     if (f.each) {
       need(f.each->in);
       may(f.each->while_);

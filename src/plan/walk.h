@@ -66,6 +66,15 @@ void for_each_template(NodeT& node, F&& f) {
   rare(node.flow->input_from, "input.from");
   rare(node.flow->output_as, "output.as");
   rare(node.flow->export_as, "export.as");
+  if (node.flow->times) {
+    rare(node.flow->times->timeout, "timeout");
+    for (auto& retry : node.flow->times->retries) {
+      rare(retry.delay, "retry.delay");
+      rare(retry.limit, "retry.limit");
+      rare(retry.jitter_from, "retry.jitter.from");
+      rare(retry.jitter_to, "retry.jitter.to");
+    }
+  }
   if (!node.flow->events) return;
   const auto filters = [&](auto& list) {
     for (auto& filter : list) {

@@ -1,4 +1,5 @@
 // Runs in memory: loading, recovery, the budget.
+#include <algorithm>
 #include <utility>
 
 #include "base/json.h"
@@ -74,9 +75,26 @@ Result<Run*> Shard::load(const RunKey& key) {
   const auto away = away_.extract(key);
   if (const TimeMs due = decider::next_timer(run.state); timers_.contains({due, key})) run.timer = due;
   if (core_.options.dormant) return &run;
+  run.held = !away && lacks_secret(run);
+  if (run.held) return &run;
   hold_timer(run);
   if (run.wake == storage::k_wake_active) PERDURE_TRY_VOID(recover(run, away ? &away.mapped() : nullptr));
   return &run;
+}
+
+bool Shard::lacks_secret(const Run& run) const {
+  const auto& source = core_.options.secrets;
+  const auto& names = run.plan->secrets;
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return !source || !source(name); });
+}
+
+// Started here: what it lacks it will not get, and its steps say so.
+Status Shard::let_go(Run& run) {
+  if (!std::exchange(run.held, false)) return {};
+  hold_timer(run);
+  if (run.wake == storage::k_wake_active) return recover(run, nullptr);
+  touch(run);
+  return {};
 }
 
 // What was out when the process ended, or a commit failed, is dealt with; what this process has out stays out.
@@ -182,7 +200,7 @@ void Shard::leave(Run& run) {
                     if (progress.closed) on_closed(progress);
                     return !progress.closed;
                   }});
-  if (run.wake == storage::k_wake_active && !history::is_closed(run.state.status))
+  if (run.wake == storage::k_wake_active && !history::is_closed(run.state.status) && !run.held)
     away_[run.key] = {std::move(run.dispatched), true};
   unlink(run);
   cached_bytes_ -= run.footprint;

@@ -38,7 +38,7 @@ RuntimeOptions completed(RuntimeOptions options) {
 }
 
 DispatcherOptions dispatcher_options(const RuntimeOptions& options) {
-  return {options.activities_in_flight, options.in_flight_by_type, options.bulkheads};
+  return {options.activities_in_flight, options.in_flight_by_type, options.bulkheads, options.secrets};
 }
 
 }  // namespace

@@ -55,7 +55,8 @@ bool has_breaker(const Attempt& attempt) {
 policy::CallResult verdict(const activity::Outcome& outcome) {
   if (outcome.ok) return policy::CallResult::success;
   const std::string& type = outcome.error.type;
-  if (type == "cancelled" || type == "engine.shutdown" || type == "queue.full") return policy::CallResult::nothing;
+  if (type == "cancelled" || type == "engine.shutdown" || type == "queue.full" || type.starts_with("secret."))
+    return policy::CallResult::nothing;
   switch (outcome.error.error_class) {
     case activity::ErrorClass::fatal: return policy::CallResult::success;  // it answered: the service is well
     case activity::ErrorClass::throttled: return policy::CallResult::nothing;
@@ -192,7 +193,7 @@ bool Dispatcher::next(std::vector<Launch>& launches, std::vector<Attempt>& refus
       admitted.lane = lane_of(head, service);
       policy::enter(lane->bulkhead, lane->bulkhead_limit);
       ++in_flight_;
-      launches.push_back({pop(), std::move(admitted)});
+      launches.push_back({pop(), std::move(admitted), {}});
       return true;
     }
   }
@@ -242,14 +243,27 @@ void Dispatcher::launch(Attempt attempt, Admitted admitted) {
   task.attempt = attempt.attempt;
   task.step = node.name;
   task.type = route.type;
-  task.args = attempt.args;
+  std::vector<std::string> secrets;
+  if (attempt.plan->secrets.empty()) {
+    task.args = attempt.args;
+  } else {
+    auto opened =
+        open_secrets(*attempt.plan->plan, attempt.seed, *route.driver, route.type, attempt.args, options_.secrets);
+    if (auto* wrong = std::get_if<activity::ActivityError>(&opened))
+      return ended(attempt, admitted, activity::Outcome::failure(std::move(*wrong)));
+    auto& [args, values] = std::get<OpenedArguments>(opened);
+    task.args = std::move(args);
+    task.confidential = !values.empty();
+    secrets = std::move(values);
+  }
   task.idempotency_key = attempt.idempotency_key.empty() ? idempotency_key(attempt.run, CommandId{attempt.command})
                                                          : attempt.idempotency_key;
   task.start_to_close_ms = attempt.start_to_close_ms;
   task.heartbeat_ms = node.timeouts.heartbeat_ms;
   if (task.heartbeat_ms > 0) {
     task.last_progress = progress_of(attempt.run, attempt.command);
-    task.on_progress = [this, run = attempt.run, command = attempt.command](Bytes progress) {
+    task.on_progress = [this, run = attempt.run, command = attempt.command, secrets](Bytes progress) {
+      progress = masked_json(progress, secrets);
       const std::lock_guard lock(progress_mutex_);
       const auto [at, fresh] = progress_.insert_or_assign({run, command}, std::move(progress));
       if (!fresh) return;
@@ -261,9 +275,9 @@ void Dispatcher::launch(Attempt attempt, Admitted admitted) {
     };
   }
   // Shared, because std::function must be able to copy what it holds.
-  auto state = std::make_shared<Launch>(Launch{std::move(attempt), std::move(admitted)});
+  auto state = std::make_shared<Launch>(Launch{std::move(attempt), std::move(admitted), std::move(secrets)});
   route.driver->start(std::move(task), [this, state = std::move(state)](activity::Outcome outcome) {
-    ended(state->attempt, state->admitted, std::move(outcome));
+    ended(state->attempt, state->admitted, masked(std::move(outcome), state->secrets));
   });
 }
 

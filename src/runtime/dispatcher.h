@@ -21,6 +21,7 @@
 #include "policy/bulkhead.h"
 #include "policy/rate_limit.h"
 #include "runtime/plans.h"
+#include "runtime/secrets.h"
 
 namespace perdure::runtime {
 
@@ -34,12 +35,14 @@ struct Attempt {
   Bytes args;
   std::string idempotency_key;  // empty: the command's
   DurationMs start_to_close_ms = 0;
+  std::uint64_t seed = 0;  // the run's
 };
 
 struct DispatcherOptions {
   std::size_t in_flight = 10'000;
   std::map<std::string, std::size_t> in_flight_by_type;
   std::map<std::string, std::uint32_t> bulkheads;
+  SecretSource secrets;
 };
 
 struct BreakerView {
@@ -97,6 +100,7 @@ class Dispatcher {
   struct Launch {
     Attempt attempt;
     Admitted admitted;
+    std::vector<std::string> secrets;  // texts that its answer may not have
   };
 
   void launch(Attempt attempt, Admitted admitted);

@@ -27,6 +27,7 @@ class EventDriver final : public activity::Driver {
  public:
   explicit EventDriver(Core& core) : core_(core) {}
   std::vector<std::string> types() const override { return {std::string(k_emit_type)}; }
+  bool takes_secret(std::string_view, std::string_view) const override { return false; }  // it is recorded
   void start(activity::Task task, activity::OnDone done) override;
   void cancel(const RunKey&, CommandId) override {}  // it answers soon
   void shutdown() override {}

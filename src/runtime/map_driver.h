@@ -16,6 +16,7 @@ class MapDriver final : public activity::Driver {
   MapDriver(Make make, Keep keep) : make_(std::move(make)), keep_(std::move(keep)) {}
 
   std::vector<std::string> types() const override { return {std::string(k_map_type)}; }
+  bool takes_secret(std::string_view, std::string_view) const override { return false; }  // it is recorded
   void start(activity::Task task, activity::OnDone done) override;
   void cancel(const RunKey&, CommandId) override {}  // it answers at once
   void shutdown() override {}

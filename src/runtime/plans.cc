@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/json.h"
+#include "plan/secrets.h"
 
 namespace perdure::runtime {
 namespace {
@@ -53,16 +54,6 @@ PlanPtr Plans::adopt(std::shared_ptr<const plan::Plan> plan) {
   return keep(std::move(plan), false);
 }
 
-namespace {
-// A secret that reads as null would be worse than a start that is refused.
-std::string wanted_secret(const plan::Plan& plan) {
-  for (const plan::Expression& e : plan.exprs)
-    if (std::find(e.variables.begin(), e.variables.end(), "secrets") != e.variables.end())
-      return "line " + std::to_string(e.place.line) + " reads $secrets, which are not available in this build";
-  return {};
-}
-}  // namespace
-
 PlanPtr Plans::keep(std::shared_ptr<const plan::Plan> plan, bool stored) {
   auto entry = std::make_shared<PlanEntry>();
   entry->stored = stored;
@@ -77,7 +68,7 @@ PlanPtr Plans::keep(std::shared_ptr<const plan::Plan> plan, bool stored) {
       entry->unavailable =
           "step '" + node.name + "' needs '" + entry->routes[i].type + "', which is not available in this build";
   }
-  if (plan->data_flow && entry->unavailable.empty()) entry->unavailable = wanted_secret(*plan);
+  entry->secrets = plan::read_secrets(*plan);
   entry->plan = std::move(plan);
   const std::lock_guard lock(mutex_);
   auto& slot = entries_[entry->plan->hash];

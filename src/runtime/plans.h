@@ -27,8 +27,9 @@ struct Route {
 
 struct PlanEntry {
   std::shared_ptr<const plan::Plan> plan;
-  std::vector<Route> routes;  // by node
-  std::string unavailable;    // not empty: why no run of it can start in this build
+  std::vector<Route> routes;         // by node
+  std::string unavailable;           // not empty: why no run of it can start in this build
+  std::vector<std::string> secrets;  // that its expressions read
   bool has_reviews = false;
   bool listens = false;                     // to events
   mutable std::atomic<bool> stored{false};  // its key is durable

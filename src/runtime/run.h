@@ -51,6 +51,7 @@ struct Run {
   bool reviews_open = false;
   bool listening = false;  // it is found when an event is published
   bool watched = false;    // the shard has interests in it
+  bool held = false;       // it needs a secret that this process does not have: facts are recorded, nothing is done
   Run* newer = nullptr;    // in the shard's list by last use
   Run* older = nullptr;
 };

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "engine/engine.h"
 #include "plan/plan.h"
+#include "runtime/secrets.h"
 #include "storage/store.h"
 
 namespace perdure::runtime {
@@ -36,6 +37,10 @@ struct RuntimeOptions {
 
   // Validates the tasks of a `map` step and makes a plan of them. Null: `map` is not available.
   std::function<Result<std::shared_ptr<const plan::Plan>>(const Value& tasks)> make_map_plan;
+
+  // The values of secrets. Null: none has one. A run that needs a secret without a value is not taken up by this process,
+  // unless it is started here: it waits for one that has the value. From any thread.
+  SecretSource secrets;
 
   // For looking and for messages: no run is taken up, no timer fires, nothing is started. Facts are recorded, and what
   // follows from them is decided by the next engine that is not dormant.

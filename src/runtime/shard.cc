@@ -161,11 +161,15 @@ void Shard::receive(StartMessage& message) {
     auto existing = find(info.run);
     if (existing) {
       const history::StartInfo& known = *(*existing)->state.info;
-      if (known.plan_hash == info.plan_hash && same_json(known.input, info.input))
+      if (known.plan_hash == info.plan_hash && same_json(known.input, info.input)) {
+        if (info.parent.empty())
+          if (auto gone_on = let_go(**existing); !gone_on)
+            return message.done(tl::unexpected<Error>(std::move(gone_on).error()));
         return when_durable(**existing, [done = std::move(message.done), run = info.run](const Status& status) {
           if (status) done(engine::Started{run, true});
           else done(tl::unexpected<Error>(status.error()));
         });
+      }
       return message.done(fail(ErrorCode::conflict, "run '" + info.run.id + "' exists already with another " +
                                                         (known.plan_hash == info.plan_hash ? "input" : "workflow") +
                                                         "; choose another id"));
@@ -234,7 +238,7 @@ void Shard::fire_timers() {
     auto run = find(key);
     if (!run && is_passing(run.error()) && timers_.emplace(now_ + k_read_again_ms, key).second)
       core_.timers.fetch_add(1);
-    if (!run) continue;  // gone since, or quarantined
+    if (!run || (*run)->held) continue;  // gone since, or quarantined
     (*run)->timer = k_never;
     for (history::Event& fact : decider::due_timers((*run)->state, now_, k_due_a_run))
       add_input(**run, std::move(fact), {});
@@ -245,6 +249,7 @@ void Shard::fire_timers() {
 
 // Makes the shard's timers agree with the run's.
 void Shard::hold_timer(Run& run) {
+  if (run.held) return;
   const TimeMs due = decider::next_timer(run.state);
   // What was left to the disk must be held once the run is at work or the horizon has passed it.
   const bool held = due == k_never || timers_.contains({due, run.key}) ||

@@ -145,6 +145,8 @@ class Shard {
   Run* cached(const RunKey& key);
   Result<Run*> load(const RunKey& key);
   Status recover(Run& run, const Away* away);
+  bool lacks_secret(const Run& run) const;
+  Status let_go(Run& run);
   void quarantine(const RunKey& key, const storage::LoadedRun* loaded, Error error);
   void release(Run& run, const storage::LoadedRun& loaded);
   void use(Run& run);

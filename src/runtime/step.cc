@@ -59,7 +59,8 @@ void Shard::step(Run& run) {
   inputs.swap(run.inputs);
   facts_.clear();
   for (Input& input : inputs) facts_.push_back(std::move(input.fact));
-  decider::Decision decision = decider::decide(*run.plan->plan, run.state, facts_, {now_, core_.options.dormant});
+  decider::Decision decision =
+      decider::decide(*run.plan->plan, run.state, facts_, {now_, core_.options.dormant || run.held});
   run.more = decision.more;
   const bool recorded = !decision.events.empty();
   std::vector<decider::Command> commands;
@@ -310,6 +311,7 @@ void Shard::dispatch(Run& run, decider::DispatchActivity& command) {
   attempt.args = std::move(command.args);
   attempt.idempotency_key = std::move(command.idempotency_key);
   attempt.start_to_close_ms = command.start_to_close_ms;
+  attempt.seed = run.state.info->seed;
   core_.dispatcher.dispatch(std::move(attempt));
 }
 

@@ -32,6 +32,8 @@ class Calls:
         if 'shell' in run:
             spec, words = run['shell'], ['sh', '-c', run['shell']['command'], 'sh']
         elif 'script' in run:
+            if 'code' not in run['script']:
+                raise NotThere('scripts of a resource')
             spec, words = run['script'], [{'python': 'python3', 'js': 'node'}[run['script']['language']], '-c', run['script']['code']]
         else:
             raise NotThere('containers')

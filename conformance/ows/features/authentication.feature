@@ -323,9 +323,258 @@ Feature: Authentication and secrets
           call: http
           with:
             method: get
-            endpoint: https://service.test/echo
-            headers: { X-Api: '${ $secrets.key }' }
-          output: { as: '{ known: (.headers["x-api"] | length) }' }
+            endpoint: https://service.test/bearer/t-1
+            headers: { Authorization: '${ "Bearer \($secrets.key)" }' }
+          output: { as: .authenticated }
+    """
+    And given the secrets are:
+    """yaml
+    key: t-1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    true
+    """
+
+  # docs/ows.md E4, E12
+  @http
+  Scenario: A secret among other text
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-secret-among-other-text
+      version: '1.0.0'
+    use: { secrets: [ login ] }
+    do:
+      - call:
+          call: http
+          with:
+            method: get
+            endpoint: https://service.test/bearer/t-1
+            headers: { Authorization: 'Bearer ${ $secrets.login.token }' }
+          output: { as: .authenticated }
+    """
+    And given the secrets are:
+    """yaml
+    login: { token: t-1 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    true
+    """
+
+  # docs/ows.md E12
+  @http
+  Scenario: A secret that an expression computes with
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-secret-that-an-expression-computes-with
+      version: '1.0.0'
+    use: { secrets: [ user, pass ] }
+    do:
+      - call:
+          call: http
+          with:
+            method: get
+            endpoint: https://service.test/basic/ann/pass
+            headers: { Authorization: '${ "Basic \("\($secrets.user):\($secrets.pass)" | @base64)" }' }
+          output: { as: .authenticated }
+    """
+    And given the secrets are:
+    """yaml
+    { user: ann, pass: pass }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    true
+    """
+
+  # dsl.md, Runtime Expression Arguments: $secrets in input.from
+  @http
+  Scenario: A secret that the input of a task hands on
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-secret-that-the-input-of-a-task-hands-on
+      version: '1.0.0'
+    use: { secrets: [ token ] }
+    do:
+      - call:
+          input: { from: { token: '${ $secrets.token }', known: '${ .known }' } }
+          call: http
+          with:
+            method: get
+            endpoint: https://service.test/bearer/t-1
+            headers: { Authorization: 'Bearer ${ .token }', X-Known: '${ .known }' }
+          output: { as: .authenticated }
+    """
+    And given the workflow input is:
+    """yaml
+    known: 1
+    """
+    And given the secrets are:
+    """yaml
+    token: t-1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    true
+    """
+
+  # docs/ows.md E12
+  @http
+  Scenario: A secret that is set for later tasks
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-secret-that-is-set-for-later-tasks
+      version: '1.0.0'
+    use: { secrets: [ token ] }
+    do:
+      - keep:
+          set: { token: '${ $secrets.token }' }
+      - call:
+          call: http
+          with:
+            method: get
+            endpoint:
+              uri: https://service.test/bearer/t-1
+              authentication: { bearer: { token: '${ .token }' } }
+          output: { as: .authenticated }
+    """
+    And given the secrets are:
+    """yaml
+    token: t-1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    true
+    """
+
+  # docs/ows.md C9
+  @http
+  Scenario: A bearer token from a secret
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-bearer-token-from-a-secret
+      version: '1.0.0'
+    use: { secrets: [ login ] }
+    do:
+      - call:
+          call: http
+          with:
+            method: get
+            endpoint:
+              uri: https://service.test/bearer/t-1
+              authentication: { bearer: { use: login } }
+          output: { as: .authenticated }
+    """
+    And given the secrets are:
+    """yaml
+    login: { token: t-1 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    true
+    """
+
+  # docs/ows.md C9
+  @http
+  Scenario: Digest from a secret
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: digest-from-a-secret
+      version: '1.0.0'
+    use: { secrets: [ login ] }
+    do:
+      - call:
+          call: http
+          with:
+            method: get
+            endpoint:
+              uri: https://service.test/digest/ann/pass
+              authentication: { digest: { use: login } }
+          output: { as: .authenticated }
+    """
+    And given the secrets are:
+    """yaml
+    login: { username: ann, password: pass }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    true
+    """
+
+  # docs/ows.md C9
+  @http
+  Scenario: OAuth2 from a secret, by a named policy
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: oauth2-from-a-secret-by-a-named-policy
+      version: '1.0.0'
+    use:
+      secrets: [ grant ]
+      authentications: { login: { oauth2: { use: grant } } }
+    do:
+      - call:
+          call: http
+          with:
+            method: get
+            endpoint:
+              uri: https://service.test/protected
+              authentication: { use: login }
+          output: { as: .authenticated }
+    """
+    And given the secrets are:
+    """yaml
+    grant: { authority: 'https://service.test', grant: client_credentials, client: { id: client, secret: secret } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    true
+    """
+
+  # docs/ows.md E12
+  @shell
+  Scenario: A secret in the environment of a process
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-secret-in-the-environment-of-a-process
+      version: '1.0.0'
+    use: { secrets: [ key ] }
+    do:
+      - say:
+          run: { shell: { command: 'test "$KEY" = four && echo same', environment: { KEY: '${ $secrets.key }' } } }
+          output: { as: 'rtrimstr("\n")' }
     """
     And given the secrets are:
     """yaml
@@ -334,10 +583,86 @@ Feature: Authentication and secrets
     When the workflow is executed
     Then the workflow should complete with output:
     """yaml
-    known: 4
+    same
+    """
+
+  # dsl.md, Authorization Descriptor
+  @http
+  Scenario: The scheme of basic authentication is known to the output
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: the-scheme-of-basic-authentication-is-known-to-the
+      version: '1.0.0'
+    do:
+      - call:
+          call: http
+          with:
+            method: get
+            endpoint:
+              uri: https://service.test/basic/ann/pass
+              authentication: { basic: { username: ann, password: pass } }
+          output: { as: '{ scheme: $authorization.scheme }' }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    scheme: Basic
+    """
+
+  # dsl.md, Authorization Descriptor
+  @http
+  Scenario: The parameter of a bearer token is known to the export
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: the-parameter-of-a-bearer-token-is-known-to-the-ex
+      version: '1.0.0'
+    do:
+      - call:
+          call: http
+          with:
+            method: get
+            endpoint:
+              uri: https://service.test/bearer/t-1
+              authentication: { bearer: { token: t-1 } }
+          export: { as: '{ parameter: $authorization.parameter }' }
+      - see: { set: '${ $context }' }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    parameter: t-1
+    """
+
+  # docs/ows.md, Descriptors
+  @http
+  Scenario: Without authentication there is no authorization
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: without-authentication-there-is-no-authorization
+      version: '1.0.0'
+    do:
+      - call:
+          call: http
+          with: { method: get, endpoint: 'https://service.test/text' }
+          output: { as: '{ none: ($authorization == null) }' }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    none: true
     """
 
   # dsl.md, Secret
+  @http
   Scenario: A secret that is not there
     Given a workflow with definition:
     """yaml
@@ -348,12 +673,42 @@ Feature: Authentication and secrets
       version: '1.0.0'
     use: { secrets: [ key ] }
     do:
-      - take: { set: { length: '${ $secrets.key | length }' } }
+      - take:
+          call: http
+          with: { method: get, endpoint: 'https://service.test/echo', headers: { X-Key: '${ $secrets.key }' } }
     """
     When the workflow is executed
     Then the workflow should fault with error:
     """yaml
     { type: https://open-workflow-specification.org/spec/1.0.0/errors/authorization, status: 403, instance: /do/0/take }
+    """
+    And the service should have received 0 requests for 'GET /echo'
+
+  # dsl.md, Secret
+  @http
+  Scenario: A secret that is not there is an error that is caught
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-secret-that-is-not-there-is-an-error-that-is-cau
+      version: '1.0.0'
+    use: { secrets: [ key ] }
+    do:
+      - tried:
+          try:
+            - take:
+                call: http
+                with: { method: get, endpoint: 'https://service.test/echo', headers: { X-Key: '${ $secrets.key }' } }
+          catch:
+            errors: { with: { status: 403 } }
+            do: [ { mend: { set: { caught: '${ $error.status }' } } } ]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    caught: 403
     """
 
   # dsl.md, Secret

@@ -354,3 +354,59 @@ Feature: Call functions and OpenAPI
     """yaml
     { type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration, status: 400, instance: /do/0/call }
     """
+
+  # docs/ows.md C11, C12
+  @http
+  Scenario: The functions of another file have their own stages
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: the-functions-of-another-file-have-their-own-stage
+      version: '1.0.0'
+    do:
+      - call:
+          call: https://service.test/functions/greet/1.0.0/function.yaml
+          with: { other: Ann }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/validation, status: 400, instance: /do/0/call }
+    """
+
+  # docs/ows.md C12
+  @http @refused
+  Scenario: Another file that is no function
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: another-file-that-is-no-function
+      version: '1.0.0'
+    do:
+      - call:
+          call: https://service.test/schemas/person.json
+    """
+    When the workflow is executed
+    Then the workflow should be refused, naming 'person.json'
+
+  # docs/ows.md C12
+  @http @refused
+  Scenario: A function that can not be read
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-function-that-can-not-be-read
+      version: '1.0.0'
+    do:
+      - call:
+          call: https://service.test/functions/none/1.0.0/function.yaml
+    """
+    When the workflow is executed
+    Then the workflow should be refused, naming 'none/1.0.0'
+

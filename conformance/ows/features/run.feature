@@ -475,3 +475,71 @@ Feature: Run
     """yaml
     { type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration, status: 400, instance: /do/0/call }
     """
+
+  # ref, Script Process
+  @http @python
+  Scenario: A script from an external resource
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-script-from-an-external-resource
+      version: '1.0.0'
+    do:
+      - run: { run: { script: { language: python, source: { endpoint: 'https://service.test/scripts/sum.py' }, arguments: [ '2', '3' ] } } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    "5\n"
+    """
+
+  # docs/ows.md R6
+  @python
+  Scenario: A script that is not awaited gives the input
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-script-that-is-not-awaited-gives-the-input
+      version: '1.0.0'
+    do:
+      - run: { run: { script: { language: python, code: 'import sys; sys.exit(3)' }, await: false } }
+    """
+    And given the workflow input is:
+    """yaml
+    a: 1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    a: 1
+    """
+
+  # docs/ows.md R6
+  @shell
+  Scenario: A process that is not awaited does not hold the workflow up
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-process-that-is-not-awaited-does-not-hold-the-wo
+      version: '1.0.0'
+    do:
+      - say: { run: { shell: { command: 'sleep 2' }, await: false } }
+      - next: { set: { b: '${ .a + 1 }' } }
+    """
+    And given the workflow input is:
+    """yaml
+    a: 1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    b: 2
+    """
+    And the workflow should take at most 1500 milliseconds
+

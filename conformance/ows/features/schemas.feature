@@ -286,3 +286,47 @@ Feature: Schemas
     """yaml
     { type: https://open-workflow-specification.org/spec/1.0.0/errors/validation, status: 400 }
     """
+
+  # ref, Schema; ref, External Resource
+  @http
+  Scenario: A schema in YAML from an external resource
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-schema-in-yaml-from-an-external-resource
+      version: '1.0.0'
+    do:
+      - take:
+          input: { schema: { resource: { endpoint: { uri: 'https://service.test/schemas/person.yaml' } } } }
+          set: { hello: '${ .name }' }
+    """
+    And given the workflow input is:
+    """yaml
+    name: Ann
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    hello: Ann
+    """
+
+  # ref, External Resource
+  @http @refused
+  Scenario: An external resource that is no schema
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: an-external-resource-that-is-no-schema
+      version: '1.0.0'
+    do:
+      - take:
+          input: { schema: { resource: { endpoint: 'https://service.test/text' } } }
+          set: { hello: '${ .name }' }
+    """
+    When the workflow is executed
+    Then the workflow should be refused, naming 'JSON Schema'
+

@@ -401,3 +401,230 @@ Feature: Wait and timeouts
     And the workflow is cancelled
     Then the workflow should cancel
     And after should not run
+
+  # docs/ows.md T12
+  Scenario: The timeout of a workflow from an expression
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: the-timeout-of-a-workflow-from-an-expression
+      version: '1.0.0'
+    timeout: { after: "${ .limit }" }
+    do:
+      - slow: { wait: { seconds: 30 } }
+    """
+    And given the workflow input is:
+    """yaml
+    limit: PT0.08S
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/timeout, status: 408, instance: /timeout }
+    """
+
+  # docs/ows.md T12
+  Scenario: A timeout from an expression that gives an object
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-timeout-from-an-expression-that-gives-an-object
+      version: '1.0.0'
+    do:
+      - slow:
+          wait: { seconds: 30 }
+          timeout: { after: '${ { milliseconds: .limit } }' }
+    """
+    And given the workflow input is:
+    """yaml
+    limit: 80
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/timeout, status: 408, instance: /do/0/slow }
+    """
+
+  # docs/ows.md T12
+  @http
+  Scenario: The timeout of a call from an expression
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: the-timeout-of-a-call-from-an-expression
+      version: '1.0.0'
+    do:
+      - slow:
+          call: http
+          with: { method: get, endpoint: 'https://service.test/delay/10000' }
+          timeout: { after: '${ .limit }' }
+    """
+    And given the workflow input is:
+    """yaml
+    limit: PT0.2S
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/timeout, status: 408, instance: /do/0/slow }
+    """
+
+  # docs/ows.md T12, T15
+  Scenario: A named timeout from an expression sees the input of its task
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-named-timeout-from-an-expression-sees-the-input
+      version: '1.0.0'
+    use: { timeouts: { short: { after: '${ .limit }' } } }
+    do:
+      - slow:
+          input: { from: '{ limit: "PT0.08S" }' }
+          wait: { seconds: 30 }
+          timeout: short
+    """
+    And given the workflow input is:
+    """yaml
+    limit: PT30S
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/timeout, status: 408, instance: /do/0/slow }
+    """
+
+  # docs/ows.md T12
+  Scenario: A timeout from an expression that is no duration
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-timeout-from-an-expression-that-is-no-duration
+      version: '1.0.0'
+    do:
+      - slow:
+          wait: { seconds: 30 }
+          timeout: { after: '${ .limit }' }
+    """
+    And given the workflow input is:
+    """yaml
+    limit: soon
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/expression, status: 400, instance: /do/0/slow }
+    """
+
+  # docs/ows.md T12, X14
+  Scenario: The delay of a retry from an expression
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: the-delay-of-a-retry-from-an-expression
+      version: '1.0.0'
+    do:
+      - tried:
+          try:
+            - bad: { raise: { error: { type: 'https://test/bad', status: 500 } } }
+          catch:
+            retry: { delay: '${ { milliseconds: $input.delay } }', limit: { attempt: { count: 2 } } }
+    """
+    And given the workflow input is:
+    """yaml
+    delay: 60
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://test/bad }
+    """
+    And the workflow should take at least 120 milliseconds
+    And bad should run 3 times
+
+  # docs/ows.md X14
+  Scenario: The delay of a retry from its error
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: the-delay-of-a-retry-from-its-error
+      version: '1.0.0'
+    do:
+      - tried:
+          try:
+            - bad: { raise: { error: { type: 'https://test/bad', status: 500, detail: PT0.06S } } }
+          catch:
+            retry: { delay: '${ $error.detail }', limit: { attempt: { count: 1 } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://test/bad }
+    """
+    And the workflow should take at least 60 milliseconds
+    And bad should run 2 times
+
+  # docs/ows.md X11, X12
+  Scenario: The limits of a retry from expressions
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: the-limits-of-a-retry-from-expressions
+      version: '1.0.0'
+    do:
+      - tried:
+          try:
+            - slow: { wait: { seconds: 30 } }
+          catch:
+            retry: { limit: { attempt: { duration: '${ .limit }', count: 2 }, duration: '${ $input.whole }' } }
+    """
+    And given the workflow input is:
+    """yaml
+    { limit: PT0.05S, whole: PT1S }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/timeout, status: 408, instance: /do/0/tried }
+    """
+    And slow should run 3 times
+
+  # docs/ows.md T12
+  Scenario: A wait of years and months
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-wait-of-years-and-months
+      version: '1.0.0'
+    do:
+      - long:
+          wait: '${ .length }'
+          timeout: { after: PT0.08S }
+    """
+    And given the workflow input is:
+    """yaml
+    length: P1Y2M3D
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/timeout, status: 408, instance: /do/0/long }
+    """
+

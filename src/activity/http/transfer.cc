@@ -301,6 +301,16 @@ Outcome Transfer::error(std::string type, std::string title, ErrorClass error_cl
                   .detail = redacted(std::move(detail), secrets_)});
 }
 
+// Where the arguments hold secrets, the headers of credentials that were made of them may not come back either.
+void Transfer::answer(Outcome outcome) {
+  if (task_.confidential && !secrets_.empty()) {
+    if (outcome.ok) outcome.result = Bytes(redacted(std::string(outcome.result.view()), secrets_));
+    outcome.error.title = redacted(std::move(outcome.error.title), secrets_);
+    outcome.error.detail = redacted(std::move(outcome.error.detail), secrets_);
+  }
+  done_(std::move(outcome));
+}
+
 Outcome Transfer::blocked(std::string why) const {
   return error("http.blocked", what() + " is blocked: " + std::move(why),
                effect_before_ ? ErrorClass::ambiguous : ErrorClass::fatal);

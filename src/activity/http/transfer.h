@@ -43,7 +43,7 @@ class Transfer {
   Outcome cancelled() const;
   Outcome dropped() const;  // at shutdown
 
-  void answer(Outcome outcome) { done_(std::move(outcome)); }
+  void answer(Outcome outcome);
 
  private:
   // libcurl's callbacks.

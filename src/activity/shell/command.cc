@@ -58,6 +58,10 @@ void read_common(Args& args, Command& command) {
       for (const Value& code : codes->items()) command.ok_codes.push_back(code.as_int());
     }
   }
+  if (const Value* await = args.any("await"); await != nullptr && !await->is_null()) {
+    if (!await->is_bool()) args.wrong("await", "must be true or false");
+    else command.detached = !await->as_bool();
+  }
   read_return(args, command);
   if (args.has("parse")) {
     const std::string parse = args.one_of("parse", {"text", "json", "lines"}, "text");

@@ -31,6 +31,7 @@ struct Command {
   std::vector<std::int64_t> ok_codes{0};
   OutputParse parse = OutputParse::text;
   ProcessReturn returns = ProcessReturn::whole;
+  bool detached = false;  // `await: false`: answered with null once it is begun; its output is dropped
   bool accepts(std::int64_t code) const;
 };
 

@@ -38,6 +38,8 @@ std::int64_t now_ms() {
       .count();
 }
 
+constexpr std::int64_t k_detached_grace_ms = 3'000;  // of a program that nobody waits for, when the engine ends
+
 enum class Ending { none, timeout, heartbeat, cancelled, too_large, shutdown };
 
 // A program that runs.
@@ -198,6 +200,11 @@ class Shell final : public Driver {
   Shell& operator=(const Shell&) = delete;
 
   std::vector<std::string> types() const override { return {"shell", "script"}; }
+  // Everybody on the machine can read the arguments of a process.
+  bool takes_secret(std::string_view, std::string_view member) const override {
+    if (member.starts_with("script.")) member.remove_prefix(7);
+    return member.starts_with("env.") || member.starts_with("stdin");
+  }
   void start(Task task, OnDone done) override;
   void cancel(const RunKey& run, CommandId command) override;
   void shutdown() override;
@@ -285,7 +292,11 @@ void Shell::take_orders() {
   }
   if (orders.stop && !told_to_stop_) {
     told_to_stop_ = true;
-    for (auto& run : running_) end(*run, Ending::shutdown);
+    for (auto& run : running_) {
+      if (run->command.detached && run->ending == Ending::none)
+        run->deadline_ms = now_ms() + k_detached_grace_ms;  // it may be about to end
+      else end(*run, Ending::shutdown);
+    }
   }
 }
 
@@ -331,6 +342,10 @@ void Shell::begin(Task task, OnDone done) {
   run->done = std::move(done);
   run->processes = std::move(*processes);
   run->last_output_ms = now_ms();
+  if (run->command.detached) {  // nobody waits: what becomes of it is its own
+    run->done(Outcome::success(Bytes(std::string("null"))));
+    run->done = [](const Outcome&) {};
+  }
   if (run->task.start_to_close_ms > 0) {
     run->deadline_ms = run->last_output_ms + run->task.start_to_close_ms + 1;  // the start was rounded down
   }
@@ -422,6 +437,7 @@ bool Shell::drain(Running& run, Fd& pipe, std::string& into, const char* name) {
     }
     bytes += static_cast<std::size_t>(n);
     run.last_output_ms = now_ms();
+    if (run.command.detached) continue;
     const std::size_t room = options_.output_bytes_max - into.size();
     into.append(chunk.data(), std::min(static_cast<std::size_t>(n), room));
     if (static_cast<std::size_t>(n) > room) {
