@@ -15,6 +15,7 @@ perdure_layer(history              pure     base)
 perdure_layer(policy               pure     base)
 perdure_layer(decider              pure     base expr plan history policy)
 perdure_layer(loaders              pure     base expr plan policy)
+perdure_layer(convert              pure     base expr plan policy loaders)
 
 perdure_layer(net                  port     base)
 perdure_layer(storage              port     base)
@@ -30,8 +31,8 @@ perdure_layer(activity/notify      driver   base net activity)
 perdure_layer(engine               port     base plan history)
 perdure_layer(runtime              engine   base expr plan history policy decider storage activity engine)
 
-perdure_layer(cli                  delivery base expr plan history loaders engine)
+perdure_layer(cli                  delivery base expr plan history loaders convert engine)
 perdure_layer(bench                delivery base plan history loaders activity activity/inprocess engine)
-perdure_layer(app                  delivery base expr plan history policy decider loaders net storage
+perdure_layer(app                  delivery base expr plan history policy decider loaders convert net storage
                                             storage/memory storage/embedded activity activity/inprocess
                                             activity/http activity/shell activity/notify engine runtime cli bench)

@@ -67,6 +67,7 @@ struct Verb {
 // In the order of the overview. By family, each in its own file:
 void add_run_verbs(std::vector<Verb>& verbs);     // verbs_run.cc: run, resume
 void add_author_verbs(std::vector<Verb>& verbs);  // verbs_author.cc: validate, plan, graph, fmt, schema, diff, new
+void add_convert_verb(std::vector<Verb>& verbs);  // verbs_convert.cc
 void add_look_verbs(std::vector<Verb>& verbs);    // verbs_look.cc: list, show, history, query
 void add_change_verbs(std::vector<Verb>& verbs);  // verbs_change.cc: signal, update, pause, cancel, terminate, …
 void add_review_verbs(std::vector<Verb>& verbs);  // verbs_review.cc

@@ -297,6 +297,7 @@ void add_plan_verbs(std::vector<Verb>& verbs) {
 
 void add_author_verbs(std::vector<Verb>& verbs) {
   add_plan_verbs(verbs);
+  add_convert_verb(verbs);
   verbs.push_back(
       {.name = "fmt",
        .group = "Write workflows",

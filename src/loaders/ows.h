@@ -105,6 +105,7 @@ class OwsLoader : public DialectReader {
   void export_of(NodeId id, const YamlNode* node);
   void metadata_of(NodeId id, const YamlNode& node);
   void compensation(NodeId id, const YamlNode& node);
+  void compensation_retry(NodeId id, const YamlNode& node);
   plan::Then then(const YamlNode* node, const TaskList& list);
 
   // ---- extensions (ows_extensions.cc)

@@ -290,9 +290,27 @@ void OwsLoader::metadata_of(NodeId id, const YamlNode& node) {
   }
 }
 
+// Which errors are worth another attempt is the engine's to say, so the policy has no conditions.
+void OwsLoader::compensation_retry(NodeId id, const YamlNode& node) {
+  const YamlNode* policy = node.type == YamlNode::Type::scalar ? defined(node, "retry", retries_) : &node;
+  if (policy == nullptr) return;
+  const Members m(*this, *policy, "retry", {"delay", "backoff", "limit"});
+  const YamlNode* limit = m.get("limit");
+  if (limit != nullptr && limit->type == YamlNode::Type::mapping) {
+    if (const Members l(*this, *limit, "limit", {"attempt"}); l.get("attempt") != nullptr)
+      if (const Members a(*this, *l.get("attempt"), "attempt", {"count"}); a.slipped()) return;
+  }
+  if (!m.valid() || m.slipped()) return;
+  plan::Catch made;
+  plan::FlowCatch unused;
+  const std::size_t before = errors_;
+  retry(id, *policy, made, unused);
+  if (errors_ == before && made.retry) at(id).retry = std::make_shared<const plan::Retry>(*std::move(made.retry));
+}
+
 // One call or process; `.` and $out are what it undoes, $args what that was given.
 void OwsLoader::compensation(NodeId id, const YamlNode& node) {
-  static const std::vector<std::string_view> k_members{"call", "with", "run", "timeout"};
+  static const std::vector<std::string_view> k_members{"call", "with", "run", "timeout", "retry"};
   const Members m(*this, node, "perdure.dev/compensate", k_members);
   if (!m.valid()) return;
   const YamlNode* call = m.get("call");
@@ -306,6 +324,7 @@ void OwsLoader::compensation(NodeId id, const YamlNode& node) {
   if (const YamlNode* n = m.get("timeout"); n != nullptr) timeout(made, *n);
   const std::size_t before = errors_;
   kind_body(made, m, call != nullptr ? "call" : "run", node, {});
+  if (const YamlNode* n = m.get("retry"); n != nullptr) compensation_retry(made, *n);
   variables_ = outer;
   if (at(made).kind != plan::Kind::activity && errors_ == before)
     error(call != nullptr ? *call : *run, "a compensation is one call or process, not a function or workflow");
