@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -88,6 +89,9 @@ struct Options {
   bool outside = true;                            // http, shell, script and notify steps are available
   bool allow_private_addresses = false;           // of http steps
   std::chrono::milliseconds keep_closed_runs{0};  // then they are removed; 0: kept
+  // The value of a secret that a workflow lists, as JSON; nothing when there is none. Asked for from any thread, when it is
+  // needed; kept nowhere.
+  std::function<std::optional<std::string>(std::string_view name)> secret;
 };
 
 struct Run {

@@ -138,6 +138,13 @@ Result<std::unique_ptr<Engine>> Engine::open(Options options, std::vector<Activi
   wanted.dir = options.directory;
   wanted.outside = options.outside;
   wanted.allow_private_addresses = options.allow_private_addresses;
+  if (options.secret)
+    wanted.runtime.secrets = [secret = std::move(options.secret)](const std::string& name) -> std::optional<Value> {
+      const auto json = secret(name);
+      auto value = json ? parse_json(*json) : perdure::Result<Value>(Value());
+      if (!value || value->is_null()) return std::nullopt;
+      return std::move(*value);
+    };
   wanted.function_threads = options.threads;
   wanted.runtime.retention_ms = options.keep_closed_runs.count();
   std::vector<std::string> types;

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "decider/document.h"
 #include "decider/fold.h"
 
 namespace perdure::decider {
@@ -57,6 +58,8 @@ struct Folder : FactFolder {
     const bool carried = slot != nullptr && slot->carried;
     if (carried) win_race(*parent, e.index);
     const bool dead = parent->graph && e.index < parent->graph->taken.size() && parent->graph->taken[e.index] == 0;
+    if (carried && parent->data && slot->status == StepStatus::completed)  // what it gave goes to the next task
+      parent->data->now = Bytes(slot_json(state, parent->scope, e.node));
     if (carried) slot->carried = false;
     else if (slot != nullptr) set_slot(*slot, StepStatus::skipped, h::OutputKind::none, k_none, {}, {});
     pass_over(state, *parent, e.index, dead);

@@ -13,6 +13,26 @@ constexpr std::size_t k_resources_max = 64;  // of one workflow
 
 bool is_absolute(std::string_view uri) { return uri.find("://") != std::string_view::npos || uri.starts_with("file:"); }
 
+// Without `.` and `..` in its path, so that one file has one name.
+std::string tidy(std::string uri) {
+  const std::size_t scheme = uri.find("://");
+  const std::size_t host = scheme == std::string::npos ? 0 : std::min(uri.find('/', scheme + 3), uri.size());
+  while (host == 0 && uri.starts_with("./")) uri.erase(0, 2);
+  for (std::size_t at = uri.find("/./", host); at != std::string::npos; at = uri.find("/./", host)) uri.erase(at, 2);
+  for (std::size_t at = uri.find("/../", host); at != std::string::npos;) {
+    const std::size_t before = at == 0 ? std::string::npos : uri.rfind('/', at - 1);
+    const std::size_t from = before == std::string::npos || before < host ? host : before + 1;
+    const bool fixed = from >= at || std::string_view(uri).substr(from, at - from) == "..";
+    if (fixed) {
+      at = uri.find("/../", at + 3);
+    } else {
+      uri.erase(from, at + 4 - from);
+      at = uri.find("/../", host);
+    }
+  }
+  return uri;
+}
+
 // `uri` as it is meant in the file at `base`.
 std::string resolved(std::string_view base, std::string_view uri) {
   if (base.empty() || is_absolute(uri) || uri.starts_with(k_default_catalog)) return std::string(uri);
@@ -69,7 +89,7 @@ const std::string* OwsLoader::external(const YamlNode& at_node, std::string_view
           "write the URI out");
     return nullptr;
   }
-  const std::string uri = resolved(base_, raw_uri(written));
+  const std::string uri = tidy(resolved(base_, raw_uri(written)));
   if (uri.starts_with("http://")) {
     error(at_node, "`" + uri.substr(0, 120) + "` could be altered on its way", "it is read over https only");
     return nullptr;
@@ -129,7 +149,7 @@ void OwsLoader::external_function(NodeId id, const Members& m, const YamlNode& c
                                   std::string_view name) {
   const std::string* read = external(call, written);
   if (read == nullptr) return;
-  const auto found = resources_->texts.find(resolved(base_, raw_uri(written)));
+  const auto found = resources_->texts.find(tidy(resolved(base_, raw_uri(written))));
   const std::string& uri = found->first;
   if (std::find(expanding_.begin(), expanding_.end(), uri) != expanding_.end())
     return error(call, "the function `" + uri.substr(0, 120) + "` calls itself");

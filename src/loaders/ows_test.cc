@@ -32,25 +32,33 @@ fs::path standard_data() {
   return fs::path(PERDURE_SOURCE_DIR) / ".." / "shared" / "ows";
 }
 
+Loaded load_with(const string& text, const Resources& resources) {
+  return load(text, "n.yaml", {}, KnownActivities::built_in(), &resources);
+}
+string flow(const string& tasks, const string& use = "") {
+  return "document: {dsl: 1.0.3, namespace: default, name: n, version: 1.0.0}\n" + use + "do:\n" + tasks;
+}
+
 TEST(Standard, OfficialExamplesLoad) {
   const fs::path folder = standard_data() / "examples";
   if (!fs::is_directory(folder)) GTEST_SKIP() << "no examples at " << folder;
-  // What this build can't read, and the words in which it says so.
-  const std::map<string, string> refused{{"call-custom-function-cataloged.yaml", "functions of another file"}};
+  const std::map<string, string> wants{
+      {"call-custom-function-cataloged.yaml",
+       "https://raw.githubusercontent.com/serverlessworkflow/catalog/main/functions/log/1.0.0/function.yaml"}};
   std::size_t count = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().extension() != ".yaml") continue;
     ++count;
     const string name = entry.path().filename().string();
-    const Loaded loaded = load(read(entry.path()), name);
-    const string words = render(loaded.diagnostics, false);
-    const auto expected = refused.find(name);
-    if (expected != refused.end()) {
-      EXPECT_FALSE(loaded.ok()) << name;
-      EXPECT_EQ(loaded.diagnostics.size(), 1U) << words;
-      EXPECT_NE(words.find(expected->second), string::npos) << words;
-      continue;
+    Resources resources;
+    Loaded loaded = load_with(read(entry.path()), resources);
+    if (const auto wanted = wants.find(name); wanted != wants.end()) {
+      ASSERT_EQ(loaded.wanted.size(), 1U) << name;
+      EXPECT_EQ(loaded.wanted[0].uri, wanted->second);
+      resources.texts[wanted->second] = "set: {logged: '${ .message }'}\n";
+      loaded = load_with(read(entry.path()), resources);
     }
+    const string words = render(loaded.diagnostics, false);
     EXPECT_TRUE(loaded.ok() && loaded.diagnostics.empty()) << words;
     if (!loaded.ok()) continue;
     const auto again = plan::decode(loaded.plan->encoded.view());
@@ -95,6 +103,97 @@ TEST(Standard, DamagedFilesGiveAPlanOrWords) {
     }
   }
   EXPECT_GT(loads, 500U);
+}
+
+TEST(OtherFiles, AreWantedWithTheirUris) {
+  const string use =
+      "use: {catalogs: {a: {endpoint: 'https://a.test/cat/'}, g: {endpoint: {uri: 'https://github.com/o/r'}},\n"
+      "  t: {endpoint: 'https://github.com/o/r/tree/main/x'}, l: {endpoint: 'https://gitlab.com/o/r/-/tree/v1'}}}\n";
+  const std::map<string, string> uris{
+      {"https://a.test/f.yaml", "https://a.test/f.yaml"},
+      {"https://github.com/o/r/blob/main/f.yaml", "https://raw.githubusercontent.com/o/r/main/f.yaml"},
+      {"./functions/f.yaml", "functions/f.yaml"},
+      {"./a/./b/../f.yaml", "a/f.yaml"},
+      {"../f.yaml", "../f.yaml"},
+      {"../../a/../f.yaml", "../../f.yaml"},
+      {"https://a.test/a/../../f.yaml", "https://a.test/../f.yaml"},
+      {"file:///etc/f.yaml", "file:///etc/f.yaml"},
+      {"f:1.0.0@a", "https://a.test/cat/functions/f/1.0.0/function.yaml"},
+      {"f:1.0.0@g", "https://raw.githubusercontent.com/o/r/HEAD/functions/f/1.0.0/function.yaml"},
+      {"f:1.0.0@t", "https://raw.githubusercontent.com/o/r/main/x/functions/f/1.0.0/function.yaml"},
+      {"f:1.0.0@l", "https://gitlab.com/o/r/-/raw/v1/functions/f/1.0.0/function.yaml"},
+      {"f:1.0.0@default", "catalog:default/functions/f/1.0.0/function.yaml"}};
+  for (const auto& [call, uri] : uris) {
+    const Loaded loaded = load_with(flow("  - a: {call: '" + call + "'}\n", use), {});
+    EXPECT_TRUE(loaded.diagnostics.empty()) << render(loaded.diagnostics, false);
+    EXPECT_FALSE(loaded.ok());
+    ASSERT_EQ(loaded.wanted.size(), 1U) << call;
+    EXPECT_EQ(loaded.wanted[0].uri, uri);
+  }
+}
+
+TEST(OtherFiles, ArePartOfThePlan) {
+  const string text = flow(
+      "  - a: {call: 'https://a.test/lib/f.yaml', with: {n: 1}}\n"
+      "  - b: {run: {script: {language: python, source: {endpoint: 'b.py'}}}}\n"
+      "  - c: {set: {x: 1}, input: {schema: {resource: {endpoint: {uri: 'c.json'}}}}}\n");
+  Resources resources;
+  resources.texts["https://a.test/lib/f.yaml"] =
+      "input: {schema: {resource: {endpoint: in.yaml}}}\ncall: ./g.yaml\nwith: {m: '${ .n }'}\n";
+  resources.texts["b.py"] = "print(1)";
+  resources.texts["c.json"] = R"({"type": "object"})";
+  Loaded loaded = load_with(text, resources);
+  ASSERT_EQ(loaded.wanted.size(), 2U) << render(loaded.diagnostics, false);
+  EXPECT_EQ(loaded.wanted[0].uri, "https://a.test/lib/in.yaml");
+  EXPECT_EQ(loaded.wanted[1].uri, "https://a.test/lib/g.yaml");
+  resources.texts["https://a.test/lib/in.yaml"] = "type: object\n";
+  resources.texts["https://a.test/lib/g.yaml"] = "set: {got: '${ .m }'}\n";
+  loaded = load_with(text, resources);
+  ASSERT_TRUE(loaded.ok()) << render(loaded.diagnostics, false);
+  const string before = loaded.plan->hash;
+  const auto again = plan::decode(loaded.plan->encoded.view());
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  resources.texts["b.py"] = "print(2)";
+  EXPECT_NE(load_with(text, resources).plan->hash, before);
+}
+
+TEST(OtherFiles, TellTheirMistakesAtTheCall) {
+  const auto words = [](const string& tasks, const string& function) {
+    Resources resources;
+    resources.texts["f.yaml"] = function;
+    const Loaded loaded = load_with(flow(tasks), resources);
+    EXPECT_FALSE(loaded.ok());
+    EXPECT_EQ(loaded.diagnostics.size(), 1U);
+    return render(loaded.diagnostics, false);
+  };
+  const auto has = [](const string& text, const string& part) { return text.find(part) != string::npos; };
+  string told = words("  - a: {call: ./f.yaml}\n", "set: {x: 1}\nthn: exit\n");
+  EXPECT_TRUE(has(told, "n.yaml:3:15")) << told;
+  EXPECT_TRUE(has(told, " f.yaml:2:1: ")) << told;
+  EXPECT_TRUE(has(told, "`then`")) << told;
+  told = words("  - a: {call: ./f.yaml}\n", "set: {x: '${ .a | }'}\n");
+  EXPECT_TRUE(has(told, " f.yaml:1:")) << told;
+  told = words("  - a: {call: ./f.yaml}\n", "a: [");
+  EXPECT_TRUE(has(told, " f.yaml:")) << told;
+  told = words("  - a: {call: ./f.yaml}\n", "do: [{b: {call: ./f.yaml}}]\n");
+  EXPECT_TRUE(has(told, "calls itself")) << told;
+  told = words("  - a: {set: {x: 1}, input: {schema: {resource: {endpoint: f.yaml}}}}\n", "[1]");
+  EXPECT_TRUE(has(told, "no JSON Schema")) << told;
+  told = words("  - a: {set: {x: 1}, input: {schema: {resource: {endpoint: 'http://a.test/f.yaml'}}}}\n", "");
+  EXPECT_TRUE(has(told, "over https")) << told;
+  told = words("  - a: {set: {x: 1}, input: {schema: {resource: {endpoint: 'https://a.test/{f}'}}}}\n", "");
+  EXPECT_TRUE(has(told, "its URI is fixed")) << told;
+  told = words(
+      "  - a: {set: {x: 1}, input: {schema: {resource: {endpoint: {uri: 'f.yaml', authentication: {bearer: {token: "
+      "t}}}}}}}\n",
+      "");
+  EXPECT_TRUE(has(told, "credentials")) << told;
+}
+
+TEST(OtherFiles, AreRefusedWhereTheyCanNotBeRead) {
+  const Loaded loaded = load(flow("  - a: {call: ./f.yaml}\n"), "n.yaml");
+  EXPECT_FALSE(loaded.ok());
+  EXPECT_NE(render(loaded.diagnostics, false).find("other files can't be read here"), string::npos);
 }
 
 TEST(Standard, FunctionsThatGrowAreBounded) {

@@ -176,6 +176,7 @@ Result<engine::Started> RuntimeEngine::restart(const engine::RestartRequest& req
   info->input = std::move(input);
   info->run = RunKey{request.from.tenant, request.id.empty() ? make_id() : request.id};
   info->forked_from = request.from.id;
+  if (plan->plan->hash == from.plan->plan->hash) info->seed = from.state.info->seed;  // what it carries may hold marks
   info->carried = std::move(carried);
   info->carried_context = Bytes(to_json(context_before(request.from, from, request.step)));
   info->detail = Bytes(to_json(Value::object(

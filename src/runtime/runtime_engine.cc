@@ -216,7 +216,7 @@ void RuntimeEngine::start_async(engine::StartRequest request, std::function<void
 void RuntimeEngine::put_start(PlanPtr plan, std::shared_ptr<history::StartInfo> info, bool fresh,
                               std::function<void(Result<engine::Started>)> done,
                               std::function<void(const engine::Progress&)> on_closed) {
-  info->seed = core_.random();
+  if (info->seed == 0) info->seed = core_.random();
   Shard& shard = core_.shard_of(info->run);
   shard.post(StartMessage{std::move(plan), std::move(info), fresh, std::move(done), std::move(on_closed)});
 }

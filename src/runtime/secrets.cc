@@ -41,6 +41,16 @@ void collect(const Value& value, std::vector<std::string>& into) {
     for (const auto& [key, member] : value.members()) collect(member, into);
 }
 
+// What basic authentication makes of a login.
+void collect_logins(const Value& value, std::vector<std::string>& into) {
+  if (!value.is_object()) return;
+  const Value* user = value.find("username");
+  const Value* password = value.find("password");
+  if (user != nullptr && password != nullptr && user->is_string() && password->is_string())
+    into.push_back(std::string(user->as_string()) + ":" + std::string(password->as_string()));
+  for (const auto& [key, member] : value.members()) collect_logins(member, into);
+}
+
 void replace_all(std::string& text, std::string_view what, std::string_view by) {
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
     text.replace(at, what.size(), by);
@@ -208,8 +218,14 @@ std::variant<OpenedArguments, activity::ActivityError> open_secrets(const plan::
   }
   // What an earlier call stored may come back in the answer to this one.
   std::vector<std::string> values = std::move(opener.values);
-  for (const std::string& name : plan::listed_secrets(plan))
-    if (const auto value = source ? source(name) : std::nullopt) collect(*value, values);
+  if (const auto opened_args = values.empty() ? Result<Value>(Value()) : parse_json(opened.args.view()))
+    collect_logins(*opened_args, values);
+  for (const std::string& name : plan::listed_secrets(plan)) {
+    const auto value = source ? source(name) : std::nullopt;
+    if (!value) continue;
+    collect(*value, values);
+    collect_logins(*value, values);
+  }
   opened.values = forms_of(std::move(values));
   return opened;
 }

@@ -176,6 +176,26 @@ class Secrets(harness.Case):
             self.perdure('run', file, '--secret-file', bad, want=harness.INVALID)
         self.assert_secret('r1')
 
+    def test_what_failed_for_want_of_one_is_retried_with_it(self):
+        file = self.workflow('call', self.CALL.format(url=self.url))
+        started = self.perdure('run', file, '--id', 'r1', '--input', '{"name": "n"}', want=harness.FAILED)
+        self.assertIn("'login'", started.err)
+        self.assertEqual(self.show('r1')['error']['status'], 403)
+        self.perdure('retry', 'r1', want=harness.INVALID)
+        self.perdure('retry', 'r1', '--secret-file', self.secrets, want=harness.COMPLETED)
+        self.assert_secret('r1')
+
+    def test_a_restart_goes_on_with_what_was_set(self):
+        tasks = "  - keep: {set: {token: '${ $secrets.token }'}}\n" + f"""
+  - post:
+      call: http
+      with: {{method: post, endpoint: '{self.url}/x', headers: {{X-Key: '${{ .token }}'}}}}
+"""
+        self.run_with(self.workflow('again', tasks), 'r1', want=harness.COMPLETED)
+        self.perdure('restart', 'r1', '--from', 'post', '--id', 'r2', '--secret-file', self.secrets, want=harness.COMPLETED)
+        self.assertEqual([asked['headers']['x-key'] for asked in Echo.log], [TOKEN, TOKEN])
+        self.assert_secret('r1', 'r2')
+
     def test_what_another_run_made_of_one_opens_nothing(self):
         """The mark that stands for a secret is of one run: data can't bring it into another."""
         keep = self.workflow('keep', "  - keep: {set: {mark: '${ $secrets.token }'}}\n", '[token]')
