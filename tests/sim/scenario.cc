@@ -153,14 +153,14 @@ Scenario make_scenario(std::uint64_t seed, Mix mix) {
   rules.storm = random.chance(busy ? 10 : 1);
   // A commit of megabytes in groups of kilobytes, each padded to a block, is larger than a segment.
   if (rules.storm || rules.huge) scenario.settings.group_bytes = Settings{}.group_bytes;
-  const bool flows = !rules.storm && Random(mix(seed, k_flow_stream)).chance(40);
+  const bool flows = !rules.storm && Random(sim::mix(seed, k_flow_stream)).chance(40);
   const auto add = [&](std::vector<Program>& to, const std::string& name, int depth,
                        std::vector<std::string> subflows) {
     rules.name = name;
     rules.depth = depth;
     rules.subflows = std::move(subflows);
     const std::uint64_t program = scenario.programs.size() + scenario.children.size();
-    const bool flow = flows && Random(mix(seed, k_flow_stream + 1 + program)).chance(70);
+    const bool flow = flows && Random(sim::mix(seed, k_flow_stream + 1 + program)).chance(70);
     to.push_back({name, flow ? random_flow(random, rules) : random_program(random, rules)});
   };
   for (std::uint32_t i = random.between(1, 3); i > 0; --i)
@@ -173,7 +173,7 @@ Scenario make_scenario(std::uint64_t seed, Mix mix) {
     Act act = busy ? pick(random, k_busy) : pick(random, k_wild);
     if (rots && (act == Act::shutdown || act == Act::second_process)) act = Act::rot;
     const bool message = act == Act::signal || act == Act::update || act == Act::review;
-    if (flows && message && Random(mix(seed, k_flow_stream + 100 + i)).chance(50)) act = Act::publish;
+    if (flows && message && Random(sim::mix(seed, k_flow_stream + 100 + i)).chance(50)) act = Act::publish;
     scenario.operations.push_back({act, random.next() >> 16, false});
   }
   return scenario;
