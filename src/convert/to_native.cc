@@ -71,6 +71,8 @@ void ToNative::head(Doc& root) {
     lost(place_in_head({"output"}), "the output's schema is not checked there", "check it by a `raise` with `when`");
   Doc limits = Doc::map();
   if (plan_.timeout_ms > 0) limits.set("timeout", short_duration(plan_.timeout_ms));
+  if (node(0).flow->times)
+    lost(place_in_head({"timeout"}), "a timeout by an expression is not carried over", "write it out");
   if (!plan_.budget.is_null()) limits.set("budget", Doc(plan_.budget));
   if (!limits.empty()) root.set("limits", std::move(limits));
   root.set("defaults", Doc::map({{"retry", "none"}}));

@@ -35,6 +35,7 @@ bool ToNative::call_of(const Node& n, Doc& step) {
 
 void ToNative::activity(const Node& n, Doc& into) {
   if (n.activity->type == "emit") return emit(n, into);
+  if (n.activity->detached) return impossible(n, "a process that is not waited for", "wait for it", into);
   Doc step = step_of(n);
   if (!call_of(n, step))
     return impossible(n, "the call of `" + n.activity->type + "`", "call its service by http, or make a program of it",

@@ -106,6 +106,8 @@ void ToNative::conditions(const Node& n, Doc& retrying, Doc& handling) {
   if (c.retry) retrying.set("retry", policy(*c.retry));
   if (!flow.with.instance.empty())
     lost(place_of(n, {"catch"}), "errors are not told apart by `instance` there", "use `type` or `status`");
+  if (n.flow->times && !n.flow->times->retries.empty())
+    lost(place_of(n, {"catch"}), "delays and limits by expressions are not carried over", "write them out");
   if (flow.retry_for_ms > 0)
     lost(place_of(n, {"catch"}), "`retry.limit.duration` is not carried over", "limit the attempts");
   if (flow.jitter_to_ms > 0) changed(place_of(n, {"catch"}), "delays are not spread there", "write `jitter: full`");

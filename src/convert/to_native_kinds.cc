@@ -39,6 +39,8 @@ Doc ToNative::step_of(const Node& n) {
 
 void ToNative::common(const Node& n, Doc& step) {
   if (n.timeouts.start_to_close_ms > 0) step.set("timeout", short_duration(n.timeouts.start_to_close_ms));
+  if (n.flow->times && !n.flow->times->timeout.is_null())
+    lost(place_of(n, {"timeout"}), "a timeout by an expression is not carried over", "write it out");
   if (!n.budget.is_null()) step.set("budget", Doc(n.budget));
   if (const loaders::YamlNode* mapping = written(n); mapping != nullptr) {
     Doc metadata = Doc::map();
