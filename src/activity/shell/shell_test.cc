@@ -52,6 +52,22 @@ class Shell : public testing::Test {
   std::unique_ptr<Driver> driver_ = make_shell({.concurrency = 4, .output_bytes_max = 100'000});
 };
 
+TEST_F(Shell, AnswersForADetachedProgramOnceItIsBegun) {
+  const auto file = std::filesystem::temp_directory_path() / ("perdure-detached-" + std::to_string(getpid()));
+  EXPECT_TRUE(result_of(bash("sleep 3600", R"(,"await":false)")).is_null());
+  EXPECT_TRUE(result_of(bash("yes | head -c 300000; exit 7", R"(,"await":false)")).is_null());  // nobody reads it
+  EXPECT_TRUE(result_of(bash("touch " + file.string(), R"(,"await":false,"return":"code")")).is_null());
+  while (!std::filesystem::exists(file)) std::this_thread::yield();
+  std::filesystem::remove(file);
+}
+
+TEST_F(Shell, TakesSecretsWhereNobodyElseSeesThem) {
+  for (const char* member : {"env.KEY", "stdin", "stdin.a[0]", "script.env.KEY", "script.stdin"})
+    EXPECT_TRUE(driver_->takes_secret("shell", member)) << member;
+  for (const char* member : {"argv[1]", "args[0]", "source", "script.source", "script.args[0]", "cwd", "env"})
+    EXPECT_FALSE(driver_->takes_secret("script", member)) << member;
+}
+
 TEST_F(Shell, GivesExitCodeAndBothStreams) {
   struct Case {
     const char* args;
