@@ -17,7 +17,7 @@ namespace perdure::bench {
 
 struct EngineRequest {
   std::filesystem::path dir;
-  activity::Function function;  // served as `bench.step`, trivial
+  activity::Function function;  // served as `bench.step` and as `http`, trivial
   DurationMs retention_ms = 0;
 };
 using OpenEngine = std::function<Result<std::unique_ptr<engine::Engine>>(EngineRequest)>;

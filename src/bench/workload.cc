@@ -18,7 +18,7 @@ namespace {
 
 std::shared_ptr<const plan::Plan> load(const std::string& yaml) {
   const auto known = loaders::KnownActivities::with({"bench.step"});
-  auto loaded = loaders::load_native(yaml, "bench", {}, known);
+  auto loaded = loaders::load(yaml, "bench", {}, known);
   CHECK(loaded.ok());
   return loaded.plan;
 }
@@ -30,6 +30,23 @@ std::string step(std::size_t i) { return fmt::format("{{id: s{}, call: bench.ste
 std::shared_ptr<const plan::Plan> steps_plan(std::size_t steps) {
   std::string yaml = fmt::format("name: bench_steps_{}\noutput: \"${{ .steps.s0.output }}\"\nsteps:\n", steps);
   for (std::size_t i = 0; i < steps; ++i) yaml += "  - " + step(i) + "}\n";
+  return load(yaml);
+}
+
+std::shared_ptr<const plan::Plan> calls_plan(std::size_t steps, bool standard) {
+  std::string yaml = standard
+                         ? "document: {dsl: 1.0.3, namespace: default, name: bench, version: 1.0.0}\ndo:\n"
+                         : "name: bench_calls\ndefaults: {retry: none}\noutput: \"${ .steps.s9.output }\"\nsteps:\n";
+  for (std::size_t i = 0; i < steps; ++i) {
+    yaml += standard
+                ? fmt::format(
+                      "  - s{}: {{call: http, with: {{method: post, endpoint: \"http://bench.test/\", body: {}}}}}\n",
+                      i, k_payload)
+                : fmt::format(
+                      "  - {{id: s{}, call: http, with: {{method: post, url: \"http://bench.test/\", body: {}, "
+                      "output: content, redirects: 0}}}}\n",
+                      i, k_payload);
+  }
   return load(yaml);
 }
 

@@ -13,7 +13,9 @@ namespace perdure::bench {
 // 100 bytes of JSON, what every step takes and gives.
 extern const char* const k_payload;
 
-std::shared_ptr<const plan::Plan> steps_plan(std::size_t steps);   // sequential
+std::shared_ptr<const plan::Plan> steps_plan(std::size_t steps);  // sequential
+// The same ten calls of http in either dialect.
+std::shared_ptr<const plan::Plan> calls_plan(std::size_t steps, bool standard);
 std::shared_ptr<const plan::Plan> fanout_plan(std::size_t width);  // parallel
 std::shared_ptr<const plan::Plan> dag_plan(std::size_t steps);     // layers of 1000, each step on one before it
 std::shared_ptr<const plan::Plan> loop_plan(std::size_t iterations);

@@ -240,6 +240,8 @@ int recovery_victim(const std::filesystem::path& dir, std::size_t runs, const Op
 Figures run_workload(const std::string& name, const Options& options) {
   if (name == "steps1") return saturated(name, options, steps_plan(1), 1, k_in_flight);
   if (name == "steps10") return saturated(name, options, steps_plan(10), 10, k_in_flight);
+  if (name == "calls10") return saturated(name, options, calls_plan(10, false), 10, k_in_flight);
+  if (name == "calls10_ows") return saturated(name, options, calls_plan(10, true), 10, k_in_flight);
   if (name == "fanout100") return saturated(name, options, fanout_plan(100), 100, 256);
   if (name == "latency1") return latency(name, options, 1);
   if (name == "latency10") return latency(name, options, 10);
@@ -252,9 +254,9 @@ Figures run_workload(const std::string& name, const Options& options) {
 }
 
 const std::vector<std::string>& workloads() {
-  static const std::vector<std::string> k_names = {"steps1",    "steps10",  "fanout100",   "latency1",
-                                                   "latency10", "sleepers", "sleepers_1m", "recovery",
-                                                   "long",      "wide",     "soak"};
+  static const std::vector<std::string> k_names = {"steps1",   "steps10",   "calls10",  "calls10_ows", "fanout100",
+                                                   "latency1", "latency10", "sleepers", "sleepers_1m", "recovery",
+                                                   "long",     "wide",      "soak"};
   return k_names;
 }
 

@@ -140,7 +140,14 @@ Result<int> format(Session& session) {
 }
 
 Result<int> schema(Session& session) {
-  session.print_json(loaders::dialect_schema());
+  const std::string dialect = session.args.text_or("DIALECT", "native");
+  if (dialect != "native" && dialect != "ows")
+    return fail(ErrorCode::invalid,
+                "there is no dialect '" + clipped(printable(dialect), 60) + "'; it is native or ows");
+  if (dialect == "native") session.print_json(loaders::dialect_schema());
+  else
+    session.print_json(
+        loaders::ows_schema(session.args.text_or("--official", std::string(loaders::k_official_schema))));
   return k_exit_ok;
 }
 
@@ -320,7 +327,15 @@ void add_author_verbs(std::vector<Verb>& verbs) {
       {.name = "schema",
        .group = "Write workflows",
        .summary = "The JSON Schema of workflow files, for completion and checks in editors",
-       .examples = {{"perdure schema > .vscode/perdure.schema.json", "for an editor's YAML language server"}},
+       .positionals = {{.name = "DIALECT",
+                        .help = "native (default), or ows: the Open Workflow Specification with what Perdure adds",
+                        .required = false}},
+       .flags = {{.name = "--official",
+                  .value = "URI",
+                  .help = "ows: where the official schema is (default: its own URL)"}},
+       .notes = "In a file: # yaml-language-server: $schema=perdure.schema.json",
+       .examples = {{"perdure schema > .vscode/perdure.schema.json", "for an editor's YAML language server"},
+                    {"perdure schema ows > perdure.ows.schema.json", "for files of the standard"}},
        .run = schema});
   verbs.push_back(
       {.name = "new",

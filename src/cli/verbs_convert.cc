@@ -3,6 +3,7 @@
 
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "cli/workflow_file.h"
 #include "convert/convert.h"
 
 namespace perdure::cli {
@@ -46,10 +47,10 @@ Result<int> convert_file(Session& session) {
   const std::string name = session.args.text_or("FILE", "-");
   const std::string to = session.args.text_or("--to", "");
   const std::string into = session.args.text_or("--output", "-");
-  PERDURE_TRY(text, name == "-" ? session.io.read_input(k_file_bytes_max) : read_file(name));
+  PERDURE_TRY(file, load_file(session, name));
   std::optional<Dialect> dialect;
   if (!to.empty()) dialect = to == "ows" ? Dialect::ows : Dialect::native;
-  PERDURE_TRY(made, convert::convert(text, name == "-" ? "standard input" : name, dialect));
+  PERDURE_TRY(made, convert::convert(file.loaded, file.text, name == "-" ? "stdin" : name, dialect));
   if (!made.ok()) return refuse(session, name, made);
   const std::size_t lost = made.lost();
   const bool keep_back = lost > 0 && session.args.on("--strict");

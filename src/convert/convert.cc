@@ -19,11 +19,10 @@ Value to_json(const Finding& finding) {
   return v;
 }
 
-Result<Converted> convert(std::string_view text, std::string_view file_name, std::optional<Dialect> to,
-                          const loaders::LoadLimits& limits, const loaders::KnownActivities& known) {
+Result<Converted> convert(const loaders::Loaded& loaded, std::string_view text, std::string_view file_name,
+                          std::optional<Dialect> to) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   Converted made;
-  const loaders::Loaded loaded = loaders::load(text, file_name, limits, known);
   made.diagnostics = loaded.diagnostics;
   if (!loaded.ok()) return made;
   const Dialect from = loaded.plan->data_flow ? Dialect::ows : Dialect::native;
@@ -34,7 +33,7 @@ Result<Converted> convert(std::string_view text, std::string_view file_name, std
   }
   const loaders::SourceText source(text, file_name);
   std::vector<loaders::Diagnostic> none;
-  const auto tree = loaders::read_yaml(source, limits, none);
+  const auto tree = loaders::read_yaml(source, {}, none);
   if (!tree) return fail(ErrorCode::internal, "the file was read once and could not be read again");
   Doc root = from == Dialect::native ? to_ows(*loaded.plan, source, *tree, made.findings)
                                      : to_native(*loaded.plan, source, *tree, made.findings);
@@ -43,7 +42,7 @@ Result<Converted> convert(std::string_view text, std::string_view file_name, std
   std::stable_sort(made.findings.begin(), made.findings.end(), [](const Finding& a, const Finding& b) {
     return std::pair(a.at.place.line, a.at.place.column) < std::pair(b.at.place.line, b.at.place.column);
   });
-  const loaders::Loaded again = loaders::load(made.text, "the converted file", limits, known);
+  const loaders::Loaded again = loaders::load(made.text, "the converted file");
   if (again.ok()) return made;
   return fail(ErrorCode::exhausted, "the converted file can't be loaded: line " +
                                         std::to_string(again.diagnostics.front().place.line) + ": " +

@@ -31,9 +31,9 @@ struct Converted {
 // To the other dialect, or to `to`; a file that is of that dialect already is returned as it is. What can't be said at
 // all is a step that raises an error in its place, so that the result never does something else silently. The text
 // loads. Errors: `exhausted` when the result is larger than a file may be, nested too deeply and the like.
-Result<Converted> convert(std::string_view text, std::string_view file_name, std::optional<Dialect> to = std::nullopt,
-                          const loaders::LoadLimits& limits = {},
-                          const loaders::KnownActivities& known = loaders::KnownActivities::built_in());
+// `loaded` is what loading `text` gave.
+Result<Converted> convert(const loaders::Loaded& loaded, std::string_view text, std::string_view file_name,
+                          std::optional<Dialect> to = std::nullopt);
 
 // {file, line, column, lost, message, hint, line_text}
 Value to_json(const Finding& finding);

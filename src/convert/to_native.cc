@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "convert/texts.h"
+#include "plan/secrets.h"
 
 namespace perdure::convert {
 
@@ -65,6 +66,16 @@ void ToNative::head(Doc& root) {
     }
     root.set("tags", std::move(tags));
   }
+  std::vector<std::string> names = plan::listed_secrets(plan_);
+  for (const std::string& read : plan::read_secrets(plan_)) {
+    if (std::find(names.begin(), names.end(), read) != names.end()) continue;
+    changed(place_in_head({"use"}), "the secret `" + read + "` is listed there; here reading it is an error",
+            "list it in `use.secrets`");
+    names.push_back(read);
+  }
+  Doc secrets = Doc::list();
+  for (const std::string& secret : names) secrets.push(secret);
+  if (!secrets.empty()) root.set("secrets", std::move(secrets));
   const plan::Flow& flow = *node(0).flow;
   if (!flow.input_schema.is_null()) root.set("input", Doc(flow.input_schema)).line = place_in_head({"input"}).line;
   if (!flow.output_schema.is_null())

@@ -63,6 +63,7 @@ void ToNative::emit(const Node& n, Doc& into) {
            "put it into `data`");
     rest += ", " + quoted(name) + ": (" + jq_of(part) + ")";
   }
+  changed(place_of(n, {"emit"}), "what the task gives lacks the event's `time`", "read it from the history");
   Doc step = step_of(n);
   step.set("emit", std::move(event));
   common(n, step);

@@ -25,7 +25,7 @@ std::string standard_name(std::string_view type) {
 // Errors of the native engine by the standard's name.
 std::vector<std::string> native_types(std::string_view name) {
   if (name == "communication") return {"http.*"};
-  if (name == "timeout") return {"timeout.*"};
+  if (name == "timeout") return {"timeout.*", "review.timeout"};
   if (name == "expression") return {"expression"};
   if (name == "validation") return {"schema"};
   if (name == "configuration")
@@ -37,17 +37,18 @@ std::vector<std::string> native_types(std::string_view name) {
 }
 
 // `.error` as the standard shows it.
-constexpr std::string_view k_error =
-    "(.error | .type as $t | if ($t | test(\":|^/\")) then . else ([[\"http.blocked\", \"authorization\", 403], "
-    "[\"http\", "
-    "\"communication\", 500], [\"timeout\", \"timeout\", 408], [\"expression\", \"expression\", 400], [\"schema\", "
-    "\"validation\", 400], [\"validation\", \"configuration\", 400], [\"configuration\", \"configuration\", 400], "
-    "[\"openapi\", \"configuration\", 400], [\"auth.token\", \"authentication\", 401], [\"subflow.\", "
-    "\"configuration\", "
-    "400], [\"activity.unknown\", \"configuration\", 400], [\"\", \"runtime\", 500]] | map(select(.[0] as $p | $t | "
-    "startswith($p)))[0]) as $m | .type = \"https://open-workflow-specification.org/spec/1.0.0/errors/\" + $m[1] | "
-    ".status "
-    "= (if (.status // 0) == 0 or $m[1] == \"runtime\" then $m[2] else .status end) end)";
+const std::string& error_document() {
+  static const std::string document = one_line(R"jq((.error | .type as $t | if ($t | test(":|^/")) then . else
+  ([["secret", "authorization", 403], ["review.timeout", "timeout", 408], ["http.blocked", "authorization", 403],
+    ["http", "communication", 500], ["timeout", "timeout", 408], ["expression", "expression", 400],
+    ["schema", "validation", 400], ["validation", "configuration", 400], ["configuration", "configuration", 400],
+    ["openapi", "configuration", 400], ["auth.token", "authentication", 401], ["subflow.", "configuration", 400],
+    ["activity.unknown", "configuration", 400], ["", "runtime", 500]]
+   | map(select(.[0] as $p | $t | startswith($p)))[0]) as $m
+  | .type = "https://open-workflow-specification.org/spec/1.0.0/errors/" + $m[1]
+  | .status = (if (.status // 0) == 0 or $m[1] == "runtime" then $m[2] else .status end) end))jq");
+  return document;
+}
 
 }  // namespace
 
@@ -73,9 +74,10 @@ void ToNative::errors_of(const plan::ErrorFilter& filter, Doc& clause, std::stri
       if (!standard.empty() && standard_name(spelled) == standard && seen.insert(spelled).second) types.push(spelled);
     }
     for (const std::string& native : native_types(standard)) types.push(native);
+    if (filter.type == "https://perdure.dev/errors/review-rejected") types.push("review.rejected");
     clause.set("errors", std::move(types));
   }
-  if (filter.status != 0) also(fmt::format("({}.status == {})", k_error, filter.status));
+  if (filter.status != 0) also(fmt::format("({}.status == {})", error_document(), filter.status));
   if (!filter.title.empty()) also("(.error.title == " + quoted(filter.title) + ")");
   if (!filter.detail.empty()) also("(.error.detail == " + quoted(filter.detail) + ")");
 }
@@ -85,8 +87,8 @@ void ToNative::conditions(const Node& n, Doc& retrying, Doc& handling) {
   const plan::Catch& c = n.catches[0];
   const plan::FlowCatch& flow = n.flow->catches[0];
   const auto outer = variables_;
-  variables_[flow.as] = std::string(k_error);
-  const std::string dot = std::exchange(site_.dot, std::string(k_error));
+  variables_[flow.as] = error_document();
+  const std::string dot = std::exchange(site_.dot, error_document());
   std::string when;
   errors_of(flow.with, handling, when);
   retrying = handling;
@@ -121,7 +123,7 @@ Doc ToNative::handler(const Node& n, const std::string& out) {
   const std::string caught = key("error", id_of(n));
   Doc steps = Doc::list();
   Doc first = Doc::map({{"id", unique(id_of(n) + "_caught")}});
-  first.set("set", Doc::map({{caught, wrapped(k_error)}}));
+  first.set("set", Doc::map({{caught, wrapped(error_document())}}));
   steps.push(std::move(first));
   variables_[flow.as] = member(".context", caught);
   in_ = site_.input;

@@ -40,6 +40,7 @@ std::string ToNative::bound(const std::string& name, const std::string& jq, plan
 std::string ToNative::said(ExprId id) {
   const plan::Expression& e = expression(id);
   const std::string jq = one_line(e.source);
+  if (!e.secrets.empty() && jq.starts_with("$secrets") && is_path(jq.substr(8))) return jq;
   if (is_path(jq) || jq == ".") return piped(site_.dot, jq);
   std::string binds;
   const auto bind = [&](const std::string& name) {

@@ -97,6 +97,8 @@ void ToNative::block(const Node& n, Doc& into) {
 }
 
 void ToNative::choose(const Node& n, Doc& into) {
+  if (n.compensation != k_none)
+    lost(place_of(n, {"metadata"}), "what undoes a `switch` is not carried over", "undo the tasks that it leads to");
   if (machine_.list == nullptr) return;  // all cases go on with the next task
   std::string next, otherwise = place_after(n.flow->then);
   for (std::size_t i = 0; i < n.cases.size(); ++i) {
@@ -251,6 +253,12 @@ void ToNative::wait(const Node& n, Doc& into) {
     if (const auto ms = parse_duration(t.constant.as_string())) wait = Doc(short_duration(*ms));
   step.set("wait", std::move(wait));
   common(n, step);
+  if (Doc* timeout = step.find("timeout"); timeout != nullptr) {  // a wait itself has none
+    Doc limited = Doc::map({{"id", unique(id_of(n) + "_limited")}, {"timeout", *timeout}});
+    std::erase_if(step.members(), [](const auto& m) { return m.first == "timeout"; });
+    limited.set("steps", Doc::list({std::move(step)}));
+    step = std::move(limited);
+  }
   into.push(std::move(step));
 }
 

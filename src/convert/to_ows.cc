@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "convert/texts.h"
+#include "plan/secrets.h"
 
 namespace perdure::convert {
 namespace {
@@ -236,7 +237,9 @@ Doc ToOws::workflow() {
   for (Doc& item : steps.items()) list.push(std::move(item));
   Doc use = Doc::map();
   if (!retries_.empty()) use.set("retries", Doc::map(std::move(retries_)));
-  if (plan_.secrets.is_array() && plan_.secrets.size() > 0) use.set("secrets", Doc(plan_.secrets));
+  Doc secrets = Doc::list();
+  for (const std::string& name : plan::listed_secrets(plan_)) secrets.push(name);
+  if (!secrets.empty()) use.set("secrets", std::move(secrets));
   if (!use.empty()) root.set("use", std::move(use));
   root.set("do", std::move(list));
   Doc& out = root.set("output", Doc::map({{"as", output()}}));

@@ -137,6 +137,8 @@ Doc ToOws::http(const Node& n) {
         "timeout",
         Doc::map({{"after", iso_duration(n.timeouts.start_to_close_ms > 0 ? std::min(*ms, n.timeouts.start_to_close_ms)
                                                                           : *ms)}}));
+  else if (timeout != nullptr)
+    lost(place_of(n, {"with"}), "a `timeout` that is computed is not carried over", "write it out");
   for (const std::string& name : with.left())
     lost(place_of(n, {"with"}), "`" + name + "` of http is not carried over", "the standard has no such argument");
   if (form == "whole") shape(task, "{status: .statusCode, headers: .headers, body: .content}");

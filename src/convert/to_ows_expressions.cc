@@ -20,6 +20,7 @@ std::string_view standard_type(std::string_view type) {
       {"http", "communication"},    {"shell", "runtime"},       {"timeout", "timeout"}, {"expression", "expression"},
       {"validation", "validation"}, {"auth", "authentication"}, {"worker", "runtime"},  {"activity", "runtime"},
       {"openapi", "configuration"}, {"foreach", "runtime"}};
+  if (type == "review.timeout") return "timeout";
   const std::string_view family = type.substr(0, type.find('.'));
   for (const auto& [ours, theirs] : k_known)
     if (family == ours) return theirs;
@@ -81,6 +82,7 @@ std::string ToOws::own_out(const plan::Expression& e, const std::string& jq) con
 std::string ToOws::said(ExprId id) {
   const plan::Expression& e = expression(id);
   const std::string jq = one_line(e.source);
+  if (!e.secrets.empty()) return jq;  // it reads nothing else
   if (e.uses_all_steps || e.uses_all_outputs)
     lost(e.place, "an expression looks at all steps: only those that are named elsewhere are there",
          "name the steps: `.steps.ID.output`");
@@ -120,6 +122,8 @@ std::string ToOws::condition_on_error(const plan::Catch& c) {
       one = ".type == " + quoted(std::string(k_types) + std::string(known));
       if (type.starts_with("http.") && type.find_first_not_of("0123456789", 5) == std::string::npos)
         one = "(" + one + " and .status == " + type.substr(5) + ")";
+    } else if (type == "review.rejected") {
+      one = ".type == \"https://perdure.dev/errors/review-rejected\"";
     } else if (prefix) {
       one = ".type == " + quoted(std::string(k_error_prefix) + stem) + " or (.type | startswith(" +
             quoted(std::string(k_error_prefix) + stem + ".") + "))";

@@ -67,6 +67,8 @@ void ToOws::not_carried(const Node& n) {
   gone(n.breaker != nullptr && n.breaker->explicitly_set, {"breaker"}, "the standard has no circuit breakers");
   gone(n.rate_limit.per_second != 0, {"rate_limit"}, "the standard has no rate limits");
   gone(n.cache_for_ms != 0, {"cache"}, "the standard has no cache");
+  gone(!n.idempotency_key.is_null() && (n.kind != Kind::activity || n.activity->type != "http"), {"idempotency_key"},
+       "only http has a place for it, a header");
   const loaders::YamlNode* mapping = written(n);
   const auto has = [&](std::string_view field) { return mapping != nullptr && tree_.find(*mapping, field) != nullptr; };
   gone(has("priority"), {"priority"}, "the standard has no priorities");
@@ -109,6 +111,7 @@ Doc ToOws::compensation(const Node& of, const Node& n) {
     if (e.owner == n.id && (e.uses_item || e.uses_index || e.uses_error))
       lost(e.place, "`.item`, `.index` and `.error` are not there when a step is undone",
            "let the step's result hold what is needed: `$out`");
+  not_carried(n);
   Doc task = activity(n);
   in_compensation_ = false;
   loops_ = outer;
@@ -211,7 +214,11 @@ Doc ToOws::step(const Node& n) {
   not_carried(n);
   Doc body = kind(n, name);
   metadata(n, body);
-  if (n.timeouts.start_to_close_ms > 0 && body.find("timeout") == nullptr)
+  const bool timed = n.timeouts.start_to_close_ms > 0 && n.kind != Kind::wait;
+  if (n.kind == Kind::wait && n.timeouts.start_to_close_ms > 0)
+    changed(place_of(n, {"timeout"}), "`timeout` of a wait has no effect, and is left out",
+            "put the wait into a block with a `timeout`");
+  if (timed && body.find("timeout") == nullptr)
     body.set("timeout", Doc::map({{"after", iso_duration(n.timeouts.start_to_close_ms)}}));
   if (n.kind == Kind::set) add_export(body, ".context += $output");
   Doc task = guarded(n, std::move(body), name);

@@ -130,6 +130,31 @@ class Convert(harness.Case):
         errors = list(Convert.validator.iter_errors(yaml12.load(text)))
         self.assertEqual([schema_check.why(e) for e in errors][:3], [])
 
+    def test_the_overlay_schema_and_the_official_one_take_our_files(self):
+        overlay = self.perdure('schema', 'ows', want=harness.COMPLETED).json
+        if not os.path.exists(SCHEMA):
+            return
+        try:
+            import jsonschema
+            import referencing
+            import yaml12
+        except ImportError:
+            return
+        official = yaml12.load(text_of(SCHEMA))
+        resource = referencing.Resource.from_contents(official)
+        registry = referencing.Registry().with_resource(overlay['allOf'][0]['$ref'], resource)
+        validator = jsonschema.Draft202012Validator(overlay, registry=registry)
+        folder = os.path.join(harness.ROOT, 'examples/ows')
+        files = [os.path.join(folder, f) for f in os.listdir(folder) if f.endswith('.yaml')]
+        files += [os.path.join(CASES, f) for f in cases() if f.startswith('ows_')]
+        self.assertGreater(len(files), 3)
+        for path in files:
+            with self.subTest(path):
+                self.check_schema(path)
+                self.assertEqual([e.message for e in validator.iter_errors(yaml12.load(text_of(path)))], [])
+        slip = yaml12.load(text_of(os.path.join(CASES, 'ows_saga.yaml')).replace('dev/compensate', 'dev/compensat'))
+        self.assertTrue(list(validator.iter_errors(slip)))
+
     def test_strict_writes_nothing_when_something_is_lost(self):
         path = self.write('lossy.yaml', 'name: x\nqueries: {a: .input}\nsteps: [{id: a, set: {b: 1}}]\n')
         into = os.path.join(self.dir, 'out.yaml')

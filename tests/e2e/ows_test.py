@@ -35,6 +35,31 @@ class Approval(harness.Case):
         self.assertEqual(self.show('desk')['output'], {'bought': False, 'why': 'too dear'})
 
 
+class Examples(harness.Case):
+    def test_an_order_is_undone_in_reverse(self):
+        shop = self.start_shop()
+        given = {'order': 'o-1', 'sku': 'lamp', 'amount': 40, 'shop': shop.url}
+        self.run_file('examples/ows/order_saga.yaml', 'well', given, want=harness.COMPLETED)
+        self.assertEqual(shop.actions(), ['reserve', 'charge', 'ship'])
+        self.assertEqual(self.show('well')['output'], {'order': 'o-1', 'shipment': 'ship-3'})
+        shop.restore(([], []))
+        shop.fail('charge', 503, times=2)  # ridden out
+        shop.fail('ship', 422)
+        self.run_file('examples/ows/order_saga.yaml', 'badly', given, want=harness.FAILED)
+        self.assertEqual(shop.actions(), ['reserve', 'charge', 'refund', 'release'])
+        self.assertEqual(self.show('badly')['compensation'], 'complete')
+        self.assert_once_by_key(shop)
+        self.assert_sound()
+
+    def test_readings_are_judged(self):
+        readings = [{'room': 'hall', 'celsius': 21}, {'room': 'attic', 'celsius': 34}]
+        self.run_file('examples/ows/temperatures.yaml', 'hot', {'readings': readings}, want=harness.COMPLETED)
+        self.assertEqual(self.show('hot')['output'],
+                         {'mean': 27.5, 'hot': ['ATTIC'], 'warning': 'too hot in ATTIC'})
+        self.run_file('examples/ows/temperatures.yaml', 'cool', {'readings': readings[:1]}, want=harness.COMPLETED)
+        self.assertEqual(self.show('cool')['output'], {'mean': 21, 'hot': []})
+
+
 LIFECYCLE = """
 document: {dsl: '1.0.3', namespace: shop, name: orders, version: '1.2.0'}
 do:
