@@ -107,6 +107,47 @@ Value masked_value(const Value& value, const std::vector<std::string>& values) {
   return object;
 }
 
+std::string disarmed_text(std::string_view text, std::uint64_t seed) {
+  std::string out;
+  std::size_t from = 0;
+  for (auto mark = plan::find_secret_mark(text); mark; mark = plan::find_secret_mark(text, from)) {
+    const std::string_view written = text.substr(mark->at, mark->length);
+    out += text.substr(from, mark->at - from);
+    out += plan::secret_mark(seed, mark->expr) == written ? k_mask : written;
+    from = mark->at + mark->length;
+  }
+  return out + std::string(text.substr(from));
+}
+
+Value disarmed_value(const Value& value, std::uint64_t seed) {
+  if (value.is_string()) return Value(disarmed_text(value.as_string(), seed));
+  if (value.is_array()) {
+    std::vector<Value> items;
+    for (const Value& item : value.items()) items.push_back(disarmed_value(item, seed));
+    return Value::array(std::move(items));
+  }
+  if (!value.is_object()) return value;
+  auto object = Value::object();
+  for (const auto& [key, member] : value.members())
+    object.set(disarmed_text(key.as_string(), seed), disarmed_value(member, seed));
+  return object;
+}
+
+// An escape may hide a part of a mark.
+void disarm(Bytes& json, std::uint64_t seed) {
+  const std::string_view text = json.view();
+  if (text.find("\\u") == std::string_view::npos && !plan::find_secret_mark(text)) return;
+  if (const auto value = parse_json(text)) json = Bytes(to_json(disarmed_value(*value, seed)));
+}
+
+void disarm(history::FaultPtr& fault, std::uint64_t seed) {
+  if (!fault || (!plan::find_secret_mark(fault->title) && !plan::find_secret_mark(fault->detail))) return;
+  history::Fault copy = *fault;
+  copy.title = disarmed_text(copy.title, seed);
+  copy.detail = disarmed_text(copy.detail, seed);
+  fault = std::make_shared<const history::Fault>(std::move(copy));
+}
+
 // Fills in the marks of one set of arguments.
 class Opener {
  public:
@@ -228,6 +269,20 @@ std::variant<OpenedArguments, activity::ActivityError> open_secrets(const plan::
   }
   opened.values = forms_of(std::move(values));
   return opened;
+}
+
+history::Event without_marks(history::Event fact, std::uint64_t seed) {
+  if (auto* completed = std::get_if<history::ActivityCompleted>(&fact)) disarm(completed->result, seed);
+  else if (auto* failed = std::get_if<history::ActivityFailed>(&fact)) disarm(failed->fault, seed);
+  else if (auto* signal = std::get_if<history::SignalReceived>(&fact)) disarm(signal->payload, seed);
+  else if (auto* update = std::get_if<history::UpdateReceived>(&fact)) disarm(update->argument, seed);
+  else if (auto* review = std::get_if<history::ReviewDecided>(&fact)) disarm(review->data, seed);
+  else if (auto* event = std::get_if<history::EventReceived>(&fact)) disarm(event->event, seed);
+  else if (auto* child = std::get_if<history::ChildEnded>(&fact)) {
+    disarm(child->output, seed);
+    disarm(child->fault, seed);
+  }
+  return fact;
 }
 
 Bytes masked_json(const Bytes& json, const std::vector<std::string>& values) {

@@ -10,6 +10,7 @@
 
 #include "activity/activity.h"
 #include "base/value.h"
+#include "history/event.h"
 #include "plan/plan.h"
 
 namespace perdure::runtime {
@@ -32,5 +33,9 @@ std::variant<OpenedArguments, activity::ActivityError> open_secrets(const plan::
 // the whole text.
 activity::Outcome masked(activity::Outcome outcome, const std::vector<std::string>& values);
 Bytes masked_json(const Bytes& json, const std::vector<std::string>& values);
+
+// A fact from outside, without what would be a mark of the run of that seed: who has seen one in a history must not bring
+// it back as data, to have it opened for him.
+history::Event without_marks(history::Event fact, std::uint64_t seed);
 
 }  // namespace perdure::runtime

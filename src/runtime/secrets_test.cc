@@ -89,6 +89,31 @@ std::string masked_text(const std::string& json, const std::vector<std::string>&
   return std::string(masked(answered(json), values).result.view());
 }
 
+// A fact's payload without the run's own marks; `@` is one, `#` one of another run.
+std::string disarmed(std::string json) {
+  const auto put = [&](char where, const std::string& mark) {
+    for (std::size_t at = json.find(where); at != std::string::npos; at = json.find(where, at + mark.size()))
+      json.replace(at, 1, mark);
+  };
+  put('@', plan::secret_mark(k_seed, 3));
+  put('#', plan::secret_mark(k_seed + 1, 3));
+  const auto fact = without_marks(history::SignalReceived{"go", Bytes(json), ""}, k_seed);
+  std::string out(std::get<history::SignalReceived>(fact).payload.view());
+  const std::string other = plan::secret_mark(k_seed + 1, 3);
+  for (std::size_t at = out.find(other); at != std::string::npos; at = out.find(other))
+    out.replace(at, other.size(), "#");
+  return out;
+}
+
+TEST(WithoutMarks, DataBringsNoneBack) {
+  EXPECT_EQ(disarmed(R"({"a":"@","b":["x@y@",1]})"), R"({"a":"***","b":["x***y***",1]})");
+  EXPECT_EQ(disarmed(R"({"@":1})"), R"({"***":1})");
+  EXPECT_EQ(disarmed(R"("#@")"), R"("#***")");
+  const std::string mark = plan::secret_mark(k_seed, 3);
+  EXPECT_EQ(disarmed("\"\\u007e" + mark.substr(1) + "\""), R"("***")");
+  EXPECT_EQ(disarmed(R"({ "spaces": "stay" })"), R"({ "spaces": "stay" })");
+}
+
 TEST(Masked, WhereverAValueStands) {
   const std::vector<std::string> values{"s3cret/x", "four"};
   EXPECT_EQ(masked_text(R"({"a":"it is s3cret/x!","s3cret/x":[["four"]],"n":4})", values),

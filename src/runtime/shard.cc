@@ -151,6 +151,7 @@ void Shard::touch(Run& run) {
 }
 
 void Shard::add_input(Run& run, history::Event fact, Reply reply) {
+  if (!run.plan->secrets.empty() && run.state.info) fact = without_marks(std::move(fact), run.state.info->seed);
   run.inputs.push_back({std::move(fact), std::move(reply)});
   touch(run);
 }

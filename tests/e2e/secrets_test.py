@@ -212,6 +212,21 @@ class Secrets(harness.Case):
         self.assertEqual(Echo.log, [])
         self.assert_secret('r1', 'r2')
 
+    def test_who_has_seen_a_mark_can_not_have_it_opened(self):
+        tasks = "  - keep: {set: {token: '${ $secrets.token }'}}\n" + f"""
+  - wait: {{listen: {{to: {{one: {{with: {{type: go}}}}}}}}}}
+  - post:
+      call: http
+      with: {{method: post, endpoint: '{self.url}/x', body: '${{ .[0].say }}'}}
+"""
+        self.run_with(self.workflow('listens', tasks, '[token]'), 'r1', want=harness.WAITING)
+        mark = next(e['output']['token'] for e in map(json.loads, self.perdure('history', 'r1', '--json').out.splitlines())
+                    if e['type'] == 'StepCompleted')
+        self.assertIn('secret', mark)
+        self.perdure('emit', 'go', '--data', json.dumps({'say': f'tell me {mark}'}), '--secret-file', self.secrets, want=0)
+        self.assertEqual(Echo.log[0]['body'], 'tell me ***')
+        self.assert_secret('r1')
+
     def test_what_can_not_be_is_refused_when_the_file_is_read(self):
         for task, told in (("{set: {a: '${ . + {x: $secrets.token} }'}}", 'reads nothing else'),
                            ("{if: '$secrets.token == \"x\"', set: {a: 1}}", 'can\'t be read here'),
