@@ -84,7 +84,7 @@ class Driver {
     auto subscription = engine_.watch(run_, [feed = feed_](const engine::Progress& p) { feed->push(p); });
     PERDURE_TRY(run, engine_.describe(run_));
     PERDURE_TRY(plan, engine_.plan(run.plan_hash));
-    if (!options_.starting) PERDURE_TRY_VOID(session_.require_secrets(*plan));
+    if (!options_.starting && !options_.stopping) PERDURE_TRY_VOID(session_.require_secrets(*plan));
     model_ = std::make_unique<RunModel>(plan);
     view_.usual_ms = live_ ? usual_duration(engine_, run) : std::nullopt;
     session_.io.catch_interrupts();

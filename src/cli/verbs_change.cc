@@ -31,13 +31,15 @@ struct Opened {
   OpenEngine engine;
   engine::RunView before;
 };
-// With --no-drive, and for what does not let a run go on, nothing is carried out.
-Result<Opened> open_run(Session& session, bool drives) {
+// With --no-drive, and for what does not let a run go on, nothing is carried out. A run that is stopped needs its secrets
+// only for what it undoes, and may do without.
+enum class Opens { looking, driving, stopping };
+Result<Opened> open_run(Session& session, Opens how) {
   PERDURE_TRY(key, session.run_key(session.args.text_or("RUN", "")));
-  const bool everything = drives && !session.args.on("--no-drive");
+  const bool everything = how != Opens::looking && !session.args.on("--no-drive");
   PERDURE_TRY(engine, session.open_existing(everything ? Drive::everything : Drive::nothing));
   PERDURE_TRY(before, engine->describe(key));
-  if (everything) {
+  if (everything && how == Opens::driving) {
     PERDURE_TRY(plan, engine->plan(before.plan_hash));
     PERDURE_TRY_VOID(session.require_secrets(*plan));
   }
@@ -57,7 +59,7 @@ Result<int> signal(Session& session) {
     PERDURE_TRY(read, read_value(session.io, "--data", *data));
     payload = std::move(read);
   }
-  PERDURE_TRY(opened, open_run(session, true));
+  PERDURE_TRY(opened, open_run(session, Opens::driving));
   const std::string name = session.args.text_or("NAME", "");
   PERDURE_TRY_VOID(opened.engine->signal(opened.key, name, payload, session.args.text_or("--key", "")));
   return go_on(session, *opened.engine, opened.key, message_options(session, opened),
@@ -118,7 +120,7 @@ Result<int> update(Session& session) {
     PERDURE_TRY(read, read_value(session.io, "--data", *data));
     argument = std::move(read);
   }
-  PERDURE_TRY(opened, open_run(session, true));
+  PERDURE_TRY(opened, open_run(session, Opens::driving));
   const std::string name = session.args.text_or("NAME", "");
   PERDURE_TRY(answer, opened.engine->update(opened.key, name, argument, session.args.text_or("--key", "")));
   if (!session.json) session.print_json(answer);
@@ -128,7 +130,7 @@ Result<int> update(Session& session) {
 }
 
 Result<int> pause(Session& session) {
-  PERDURE_TRY(opened, open_run(session, false));
+  PERDURE_TRY(opened, open_run(session, Opens::looking));
   PERDURE_TRY_VOID(opened.engine->pause(opened.key, by(session), why(session)));
   const std::string did = fmt::format("run {} is paused", opened.key.id);
   if (session.json) session.print_json(Value::object({{"run", opened.key.id}, {"done", did}}));
@@ -138,14 +140,14 @@ Result<int> pause(Session& session) {
 
 // Recorded before anything of the store is taken up: an attempt that died with a process is not made once more.
 Result<engine::RunView> record_cancel(Session& session) {
-  PERDURE_TRY(opened, open_run(session, false));
+  PERDURE_TRY(opened, open_run(session, Opens::looking));
   PERDURE_TRY_VOID(opened.engine->cancel(opened.key, by(session), why(session)));
   return std::move(opened.before);
 }
 
 Result<int> cancel(Session& session) {
   PERDURE_TRY(before, record_cancel(session));
-  PERDURE_TRY(opened, open_run(session, true));
+  PERDURE_TRY(opened, open_run(session, Opens::stopping));
   DriveOptions options = drive_options(session);
   options.stopping = true;
   options.prompt = false;
@@ -155,7 +157,7 @@ Result<int> cancel(Session& session) {
 }
 
 Result<int> terminate(Session& session) {
-  PERDURE_TRY(opened, open_run(session, false));
+  PERDURE_TRY(opened, open_run(session, Opens::looking));
   PERDURE_TRY_VOID(opened.engine->terminate(opened.key, by(session), why(session)));
   const std::string did = fmt::format("run {} is terminated; nothing was undone", opened.key.id);
   if (session.json) session.print_json(Value::object({{"run", opened.key.id}, {"done", did}}));
@@ -164,7 +166,7 @@ Result<int> terminate(Session& session) {
 }
 
 Result<int> retry(Session& session) {
-  PERDURE_TRY(opened, open_run(session, true));
+  PERDURE_TRY(opened, open_run(session, Opens::driving));
   PERDURE_TRY_VOID(opened.engine->retry(opened.key, by(session), why(session)));
   DriveOptions options = drive_options(session);
   options.from_seq = opened.before.events + 1;
@@ -184,7 +186,7 @@ Result<int> restart(Session& session) {
     return fail(ErrorCode::invalid,
                 "--from is missing; name the top-level step to start from, as 'perdure show RUN' lists it");
   if (const auto id = session.args.text("--id")) PERDURE_TRY_VOID(check_id("--id", *id));
-  PERDURE_TRY(opened, open_run(session, true));
+  PERDURE_TRY(opened, open_run(session, Opens::driving));
   request.from = opened.key;
   request.step = *step;
   request.id = session.args.text_or("--id", "");

@@ -75,7 +75,7 @@ Result<Run*> Shard::load(const RunKey& key) {
   const auto away = away_.extract(key);
   if (const TimeMs due = decider::next_timer(run.state); timers_.contains({due, key})) run.timer = due;
   if (core_.options.dormant) return &run;
-  run.held = !away && lacks_secret(run);
+  run.held = !away && !run.state.cancel_requested && lacks_secret(run);
   if (run.held) return &run;
   hold_timer(run);
   if (run.wake == storage::k_wake_active) PERDURE_TRY_VOID(recover(run, away ? &away.mapped() : nullptr));

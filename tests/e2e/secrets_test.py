@@ -159,6 +159,16 @@ class Secrets(harness.Case):
         self.assertEqual(self.show('r1')['output'], '***')
         self.assert_secret('r1')
 
+    def test_a_run_is_stopped_without_them(self):
+        tasks = '  - first: {listen: {to: {one: {with: {type: go}}}}}\n' + self.CALL.format(url=self.url).lstrip('\n')
+        file = self.workflow('waits', tasks)
+        for run in ('r1', 'r2'):
+            self.run_with(file, run, want=harness.WAITING)
+        self.perdure('cancel', 'r1', want=0)
+        self.assertEqual(self.show('r1')['status'], 'cancelled')
+        self.perdure('terminate', 'r2', want=0)
+        self.assertEqual(self.show('r2')['status'], 'terminated')
+
     def test_the_environment_gives_them_too(self):
         self.env.update(PERDURE_SECRET_TOKEN=TOKEN, PERDURE_SECRET_PIN=str(PIN),
                         PERDURE_SECRET_LOGIN=json.dumps({'username': USER, 'password': PASSWORD}))
