@@ -1,5 +1,4 @@
 // sequential and parallel: children in order, or all at once.
-#include "base/limits.h"
 #include "decider/turn.h"
 
 namespace perdure::decider {
@@ -15,7 +14,7 @@ void Turn::advance_block(FrameId id) {
     }
     if (state_.ending) break;
     if (f.cursor >= n.children.size() || (!at_once && f.live_children > 0)) break;
-    if (out_.events.size() >= k_decision_events_soft) {
+    if (is_long()) {
       wake(id);
       return;
     }

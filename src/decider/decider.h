@@ -89,12 +89,15 @@ struct Decision {
   std::vector<Command> commands;
   std::vector<Rejection> rejections;
   std::vector<std::pair<std::size_t, Value>> answers;  // of updates: fact's place, new context
-  // The run has more to do at once but this decision is long enough (k_decision_events_soft): decide again with no
-  // facts. A run with `more` counts as having work in flight.
+  // The run has more to do at once but this decision is long enough (k_decision_events_soft, k_decision_bytes_soft):
+  // decide again with no facts. A run with `more` counts as having work in flight.
   bool more = false;
 };
 
 State empty_state(const plan::Plan& plan);
+
+// Of an event, the part that has no limit of its own.
+std::size_t payload_bytes(const history::Event& event);
 
 // Validates a run's input against the plan's schema and fills defaults. `invalid` with JSON pointers.
 Result<Bytes> check_input(const plan::Plan& plan, const Bytes& input);

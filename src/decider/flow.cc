@@ -273,7 +273,7 @@ void Turn::advance_tasks(FrameId id) {
       return;
     }
     if (state_.ending || f.cursor >= children.size()) break;
-    if (out_.events.size() >= k_decision_events_soft) {
+    if (is_long()) {
       wake(id);
       return;
     }
@@ -321,7 +321,7 @@ void Turn::advance_each(FrameId id) {
       }
       if (!*goes_on) break;
     }
-    if (out_.events.size() >= k_decision_events_soft) {
+    if (is_long()) {
       wake(id);
       return;
     }

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/json.h"
-#include "base/limits.h"
 #include "decider/turn.h"
 
 namespace perdure::decider {
@@ -80,7 +79,7 @@ void Turn::advance_events(FrameId id) {
     }
     const std::size_t taken = f.items->items.size();
     if (!state_.ending && spec.foreach && f.iteration < taken) {
-      if (out_.events.size() >= k_decision_events_soft) {
+      if (is_long()) {
         wake(id);
         return;
       }

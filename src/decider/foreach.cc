@@ -40,7 +40,7 @@ void Turn::advance_foreach(FrameId id) {
     }
     if (f.cursor >= f.items->items.size()) break;
     if (n.foreach_parallel != 0 && f.live_children >= n.foreach_parallel) break;
-    if (out_.events.size() >= k_decision_events_soft) {
+    if (is_long()) {
       wake(id);
       return;
     }

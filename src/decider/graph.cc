@@ -1,7 +1,6 @@
 // dag and graph: a child starts when every edge into it is decided. In a dag every edge is taken; in a graph only those
 // written in next_steps of a step that ran, and a child that no taken edge reaches is passed over (its own edges are
 // then not taken either).
-#include "base/limits.h"
 #include "decider/turn.h"
 
 namespace perdure::decider {
@@ -15,7 +14,7 @@ void Turn::advance_graph(FrameId id) {
       return;
     }
     if (f.graph->ready.empty()) break;
-    if (out_.events.size() >= k_decision_events_soft) {
+    if (is_long()) {
       wake(id);
       return;
     }

@@ -1,7 +1,6 @@
 // loop: while is asked before each iteration, until after it; times counts. Steps of the body keep their last results
 // until they run again, so that a condition can look at them.
 #include "base/json.h"
-#include "base/limits.h"
 #include "decider/turn.h"
 
 namespace perdure::decider {
@@ -53,7 +52,7 @@ void Turn::advance_loop(FrameId id) {
                                    " iterations (max_iterations)"));
       return;
     }
-    if (out_.events.size() >= k_decision_events_soft) {
+    if (is_long()) {
       wake(id);
       return;
     }

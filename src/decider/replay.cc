@@ -31,7 +31,10 @@ void compare(const history::Batch& recorded, const std::vector<history::Event>& 
 bool was_held(const history::Batch& batch) {
   if (batch.events.empty() || batch.events.size() > k_decision_events_soft) return false;
   const auto* cut = std::get_if<history::DecisionCut>(&batch.events.back());
-  return cut != nullptr && cut->cut;
+  if (cut == nullptr || !cut->cut) return false;
+  std::size_t bytes = 0;
+  for (const history::Event& event : batch.events) bytes += payload_bytes(event);
+  return bytes < k_decision_bytes_soft;
 }
 
 }  // namespace

@@ -7,8 +7,34 @@
 
 namespace perdure::decider {
 
+std::size_t payload_bytes(const history::Event& event) {
+  return std::visit(
+      [](const auto& e) {
+        std::size_t bytes = 0;
+        if constexpr (requires { e.result.view(); }) bytes += e.result.size();
+        if constexpr (requires { e.payload.view(); }) bytes += e.payload.size();
+        if constexpr (requires { e.argument.view(); }) bytes += e.argument.size();
+        if constexpr (requires { e.data.view(); }) bytes += e.data.size();
+        if constexpr (requires { e.output.view(); }) bytes += e.output.size();
+        if constexpr (requires { e.event.view(); }) bytes += e.event.size();
+        if constexpr (requires { e.args.view(); }) bytes += e.args.size();
+        if constexpr (requires { e.items.view(); }) bytes += e.items.size();
+        if constexpr (requires { e.patch.view(); }) bytes += e.patch.size();
+        if constexpr (requires { e.request.view(); }) bytes += e.request.size();
+        if constexpr (requires { e.input.view(); }) bytes += e.input.size();
+        if constexpr (requires { e.context.view(); }) bytes += e.context.size();
+        return bytes;
+      },
+      event);
+}
+
+bool Turn::is_long() const {
+  return out_.events.size() >= k_decision_events_soft || payload_bytes_ >= k_decision_bytes_soft;
+}
+
 void Turn::emit(history::Event event) {
   evolve(state_, event, context_.now);
+  payload_bytes_ += payload_bytes(event);
   out_.events.push_back(std::move(event));
 }
 
@@ -58,7 +84,7 @@ void Turn::drain() {
   // First in, first out: siblings that end in one batch are taken in the order in which they ended.
   std::size_t next = 0;
   while (!closed()) {
-    if (out_.events.size() >= k_decision_events_soft) {
+    if (is_long()) {
       emit(history::DecisionCut{true});
       out_.more = true;
       return;
@@ -83,7 +109,7 @@ void Turn::drain() {
 // Activities that wait for the run's limit of parallel attempts, and attempts whose back-off is over.
 void Turn::serve_queue() {
   while (!state_.queued.empty() && (plan_.parallel == 0 || state_.in_flight < plan_.parallel)) {
-    if (out_.events.size() >= k_decision_events_soft && !awake_.empty()) return;
+    if (is_long() && !awake_.empty()) return;
     const FrameId id = state_.queued.front();
     const Frame& f = frame(id);
     if (f.attempt > 1) {

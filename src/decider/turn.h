@@ -25,6 +25,7 @@ class Turn {
  private:
   // turn.cc
   void emit(history::Event event);
+  bool is_long() const;
   void wake(FrameId id) {
     if (id != k_none) awake_.push_back(id);
   }
@@ -152,8 +153,9 @@ class Turn {
   State& state_;
   const Context& context_;
   Decision& out_;
-  std::vector<FrameId> awake_;  // in the order of the facts
-  std::vector<FrameId> soon_;   // parents of what has just ended, last first
+  std::size_t payload_bytes_ = 0;  // of its events
+  std::vector<FrameId> awake_;     // in the order of the facts
+  std::vector<FrameId> soon_;      // parents of what has just ended, last first
 };
 
 }  // namespace perdure::decider

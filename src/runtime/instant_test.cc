@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/limits.h"
 #include "runtime/test_world.h"
 
 namespace perdure::runtime {
@@ -68,6 +69,42 @@ TEST(OneTurn, ATimerLeftToTheDiskIsHeldOnceItsRunGoesToWork) {
   w.pass(1'000);
   EXPECT_EQ(w.status(run), "completed");
   w.check(run);
+}
+
+// A commit that the store can never take would stop all runs, not only this one.
+TEST(OneTurn, WhatIsDecidedAtOnceFitsIntoACommit) {
+  World w;
+  const RunKey run = w.start(
+      "name: t\nsteps: [{id: f, foreach: '[range(200)]', call: work.a, with: {x: '${ [range(5000)] | tostring }'}}]\n");
+  w.settle();
+  EXPECT_EQ(w.status(run), "completed");
+  const auto history = w.store->history(run, 1, SIZE_MAX);
+  ASSERT_TRUE(history.has_value());
+  std::size_t largest = 0, all = 0;
+  for (const storage::HistoryBatch& batch : *history) {
+    largest = std::max(largest, batch.batch.size());
+    all += batch.batch.size();
+  }
+  EXPECT_GT(all, 2 * k_decision_bytes_soft);
+  EXPECT_LT(largest, 2 * k_decision_bytes_soft);
+  w.check(run);
+}
+
+TEST(OneTurn, AStateThatIsTooLargeForACommitIsReadFromItsHistory) {
+  World w;
+  w.options.snapshot_over_bytes = 1'000;
+  w.kill();
+  const RunKey run = w.start("name: t\nsteps: [{id: l, listen: go}]\n");
+  const Value payload(std::string(40'000, 'x'));
+  for (int i = 0; i < 800; ++i) ASSERT_TRUE(w.engine->signal(run, "later", payload, ""));
+  const auto loaded = w.store->load(run);
+  ASSERT_TRUE(loaded.has_value());
+  EXPECT_GT(loaded->snapshot.size(), 0U);
+  EXPECT_LE(loaded->snapshot.size(), k_snapshot_bytes_max);
+  w.kill();
+  ASSERT_TRUE(w.engine->signal(run, "go", Value(1), ""));
+  w.settle();
+  EXPECT_EQ(w.status(run), "completed");
 }
 
 }  // namespace

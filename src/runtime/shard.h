@@ -128,6 +128,7 @@ class Shard {
   // step.cc: the step
   void decide_touched();
   void step(Run& run);
+  static std::vector<Input> take_inputs(Run& run);
   void answer(Run& run, std::vector<Input>& inputs, decider::Decision& decision, const Status& taken);
   Status write(Run& run, decider::Decision& decision);
   void add_plan(const Run& run);

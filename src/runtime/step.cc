@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "runtime/events.h"
 #include "runtime/load.h"
 #include "runtime/shard.h"
@@ -55,8 +56,7 @@ void Shard::decide_touched() {
 
 void Shard::step(Run& run) {
   run.touched = false;
-  std::vector<Input> inputs;
-  inputs.swap(run.inputs);
+  std::vector<Input> inputs = take_inputs(run);
   facts_.clear();
   for (Input& input : inputs) facts_.push_back(std::move(input.fact));
   decider::Decision decision =
@@ -69,9 +69,21 @@ void Shard::step(Run& run) {
   else commands = std::move(decision.commands);
   answer(run, inputs, decision, taken);
   for (decider::Command& command : commands) carry_out(run, command);
-  if (run.more) touch(run);
+  if (run.more || !run.inputs.empty()) touch(run);
   if (!recorded && run.commits_pending == 0 && (!run.state.info || history::is_closed(run.state.status)))
     visitors_.push_back(run.key);
+}
+
+// What is decided at once must fit into a commit; what came after it waits for the next turn.
+std::vector<Input> Shard::take_inputs(Run& run) {
+  std::size_t bytes = 0, n = 0;
+  while (n < run.inputs.size() && bytes < k_decision_bytes_soft) bytes += decider::payload_bytes(run.inputs[n++].fact);
+  std::vector<Input> taken;
+  taken.swap(run.inputs);
+  const auto rest = taken.begin() + static_cast<std::ptrdiff_t>(n);
+  run.inputs.assign(std::make_move_iterator(rest), std::make_move_iterator(taken.end()));
+  taken.erase(rest, taken.end());
+  return taken;
 }
 
 // Refusals are told at once, all else when it is durable.
@@ -156,11 +168,14 @@ Status Shard::write(Run& run, decider::Decision& decision) {
     commit_.keys.push_back({listening_key(run.key), open ? std::optional<Bytes>(Bytes::copy("{}")) : std::nullopt});
   }
   if (run.tail_bytes > std::max(core_.options.snapshot_over_bytes, 2 * run.snapshot_bytes)) {
-    write.snapshot = encode_snapshot(run.state);
-    write.compact_over_events = core_.options.compact_over_events;
-    run.snapshot_bytes = write.snapshot->size();
+    Bytes snapshot = encode_snapshot(run.state);
+    run.snapshot_bytes = snapshot.size();
     run.tail_bytes = 0;
-    building_bytes_ += run.snapshot_bytes;
+    if (snapshot.size() <= k_snapshot_bytes_max) {  // else no commit would hold it, and none after it would be taken
+      building_bytes_ += snapshot.size();
+      write.snapshot = std::move(snapshot);
+      write.compact_over_events = core_.options.compact_over_events;
+    }
   }
   pending.events = std::move(batch.events);
 

@@ -76,7 +76,6 @@ Result<std::unique_ptr<storage::Store>> Machine::open_store() {
   options.overlay_bytes = settings_.overlay_bytes;
   options.group_bytes = settings_.group_bytes;
   options.first_segment_bytes = settings_.first_segment_bytes;
-  options.segment_bytes = 8 << 20;  // a commit of the engine may be of a megabyte and a run
   options.drain_on_close_bytes = 1 << 20;
   return storage::open_embedded(k_directory, std::move(options));
 }

@@ -149,7 +149,7 @@ Scenario make_scenario(std::uint64_t seed, Mix mix) {
   const bool rots = random.chance(8);
   ProgramRules rules;
   rules.busy = busy;
-  rules.huge = scenario.settings.big_percent != 0;
+  rules.huge = scenario.settings.big_percent != 0 && !busy;
   rules.storm = random.chance(busy ? 10 : 1);
   // A commit of megabytes in groups of kilobytes, each padded to a block, is larger than a segment.
   if (rules.storm || rules.huge) scenario.settings.group_bytes = Settings{}.group_bytes;

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/time.h"
+#include "storage/embedded/whole_io.h"
 
 namespace perdure::storage {
 namespace {
@@ -49,27 +50,18 @@ int open_retrying(const std::string& path, int flags, mode_t mode = 0644) {
 }
 
 Status write_all(int fd, std::string_view bytes, std::uint64_t offset, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return refused("write", path, n == 0 ? EIO : errno);
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-    offset += static_cast<std::uint64_t>(n);
-  }
-  return {};
+  const int error = write_whole(bytes, offset, [fd](const char* data, std::size_t size, std::uint64_t at) {
+    return ::pwrite(fd, data, size, static_cast<off_t>(at));
+  });
+  return error == 0 ? Status() : refused("write", path, error);
 }
 
 Result<std::string> read_at(int fd, std::uint64_t offset, std::size_t size, const std::string& path) {
   std::string bytes(size, '\0');
-  std::size_t got = 0;
-  while (got < size) {
-    const ssize_t n = ::pread(fd, bytes.data() + got, size - got, static_cast<off_t>(offset + got));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return refused("read", path, errno);
-    if (n == 0) break;
-    got += static_cast<std::size_t>(n);
-  }
-  bytes.resize(got);
+  const int error = read_whole(bytes, offset, [fd](char* data, std::size_t length, std::uint64_t at) {
+    return ::pread(fd, data, length, static_cast<off_t>(at));
+  });
+  if (error != 0) return refused("read", path, error);
   return bytes;
 }
 
