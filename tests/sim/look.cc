@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bitset>
+#include <iterator>
 
 #include "base/json.h"
 #include "decider/decider.h"
@@ -18,13 +19,19 @@ constexpr std::uint32_t k_doctor_one_in = 6, k_describe_one_in = 8, k_again_one_
 
 bool is_damage(ErrorCode code) { return code == ErrorCode::corrupt || code == ErrorCode::unsupported; }
 
-Result<engine::RunList> list_all(engine::Engine& engine) {
-  engine::ListRequest request;
-  request.limit = 10'000;
-  return engine.list(request);
-}
-
 }  // namespace
+
+Result<std::vector<engine::RunSummary>> list_all(engine::Engine& engine) {
+  std::vector<engine::RunSummary> all;
+  engine::ListRequest request;
+  request.limit = 1'000;
+  do {
+    PERDURE_TRY(page, engine.list(request));
+    std::move(page.runs.begin(), page.runs.end(), std::back_inserter(all));
+    request.cursor = page.next_cursor;
+  } while (!request.cursor.empty());
+  return all;
+}
 
 // ---- one run ------------------------------------------------------------------------------------------------------------
 
@@ -188,7 +195,7 @@ void Inspector::look(Depth depth) {
   const auto list = list_all(machine_.engine());
   if (!list) return judge_.violated(32, "the list fails: " + list.error().message);
   std::set<RunKey> listed;
-  for (const engine::RunSummary& row : list->runs) {
+  for (const engine::RunSummary& row : *list) {
     listed.insert(row.run);
     look_at(row, depth);
     if (judge_.failed()) return;
@@ -300,7 +307,7 @@ void Inspector::look_at_damage(const std::string& where) {
     return;
   }
   std::set<RunKey> listed;
-  for (const engine::RunSummary& row : list->runs) listed.insert(row.run);
+  for (const engine::RunSummary& row : *list) listed.insert(row.run);
   for (const auto& [run, check] : runs_) {
     if (!listed.contains(run)) {
       if (may_be_gone(*check)) continue;

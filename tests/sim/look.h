@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "runtime/payloads.h"
 #include "sim/check.h"
@@ -32,6 +33,9 @@ enum class Depth : std::uint8_t {
   usual,       // also whether everything else is there; now and then more
   all,         // every history from its beginning, and the doctor
 };
+
+// Every run of the store, in pages.
+Result<std::vector<engine::RunSummary>> list_all(engine::Engine& engine);
 
 class Inspector {
  public:
