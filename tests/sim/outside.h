@@ -46,6 +46,8 @@ class Outside {
 
   void all_durable() { services_.all_durable(); }  // what the engine knows now
 
+  void clock_set_back() { services_.clock_set_back(clock_->now_ms()); }
+
   bool in_effect(const Effect& effect) const;
   // Attempts that were handed to a driver, in order.
   struct HandedOut {

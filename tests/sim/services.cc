@@ -68,6 +68,12 @@ void Services::ended(const activity::Task& task, const activity::Outcome& outcom
   breaker = Breaker{Phase::open, 0, now, false, {}};
 }
 
+void Services::clock_set_back(TimeMs now) {
+  buckets_.clear();  // who knows what passed: they are full
+  for (auto& [service, breaker] : breakers_)
+    if (now < breaker.opened_at) breaker = Breaker{};
+}
+
 void Services::all_durable() {
   for (auto& [service, breaker] : breakers_) breaker.durable = breaker.phase == Phase::open;
 }

@@ -16,6 +16,8 @@ class Services {
   // An attempt begins: why it may not, or nothing. What holds for it stands in its arguments (program.cc).
   std::optional<std::string> begins(const activity::Task& task, TimeMs now);
   void ended(const activity::Task& task, const activity::Outcome& outcome, TimeMs now);
+  // The engine may see that, without beginning anything.
+  void clock_set_back(TimeMs now);
   // All that happened until now is on disk; the process is gone.
   void all_durable();
   void process_died();

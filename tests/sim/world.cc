@@ -134,6 +134,7 @@ class World {
     trace_.line(back ? "clock back" : "clock ahead");
     inspector_.strike(back ? Fault::clock_back : Fault::clock_ahead);
     machine_.clock().set(machine_.clock().now_ms() + (back ? -by : by));
+    if (back) outside_.clock_set_back();
     outside_.answer_overdue();
   }
   void second_process() {
