@@ -23,6 +23,15 @@ endforeach()
 find_package(CURL REQUIRED)
 # OpenSSL 3.0, Apache-2.0: SHA-256 of plans and blobs, TLS under libcurl.               base, activity/http
 find_package(OpenSSL REQUIRED)
+# protobuf 3.21, BSD-3: reads .proto files, and turns JSON into messages and back (gRPC itself is a few bytes over libcurl's
+# HTTP/2, so that guard, TLS and time limits are those of http; gRPC's library would be 20 MB and a second client). Its
+# parser's headers are in libprotoc-dev.                                                activity/http
+find_library(PROTOBUF_LIBRARY NAMES libprotobuf.a protobuf REQUIRED)
+find_path(PROTOBUF_INCLUDE google/protobuf/compiler/parser.h REQUIRED)
+# wslay 1.1, MIT: frames of web sockets, without a network of its own (Debian's libcurl has no ws, and Beast would be a
+# second network client beside it).                                                     activity/http
+find_path(WSLAY_INCLUDE wslay/wslay.h REQUIRED)
+find_library(WSLAY_LIBRARY NAMES libwslay.a wslay REQUIRED)
 # fmt 9, MIT: formatting.                                                               where text is made
 find_package(fmt REQUIRED)
 if(CMAKE_BUILD_TYPE STREQUAL "Release")

@@ -14,6 +14,7 @@ import copy
 import hashlib
 import http.server
 import json
+import os
 import re
 import ssl
 import threading
@@ -56,6 +57,44 @@ OPENAPI = {
                          'type': 'object', 'properties': {'name': {'type': 'string'}}}}}}}},
         '/status/{code}': {'get': {'operationId': 'getStatus', 'responses': {'200': {'description': 'ok'}}, 'parameters': [
             {'name': 'code', 'in': 'path', 'required': True, 'schema': {'type': 'integer'}}]}}}}
+
+GRPC_PORT, SOCKET_PORT = 50051, 50052  # of grpc_service.py and message_service.py
+PROTOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'protos')
+
+ASYNCAPI_3 = f'''asyncapi: 3.0.0
+info: {{title: Messages, version: 1.0.0}}
+servers:
+  web: {{host: service.test, protocol: http}}
+  socket: {{host: 'service.test:{SOCKET_PORT}', protocol: ws}}
+  mail: {{host: mail.example, protocol: mqtt}}
+channels:
+  order: {{address: echo/orders, servers: [{{$ref: '#/servers/web'}}]}}
+  events: {{address: events, servers: [{{$ref: '#/servers/web'}}]}}
+  accept: {{address: accept, servers: [{{$ref: '#/servers/socket'}}]}}
+  token: {{address: token, servers: [{{$ref: '#/servers/socket'}}]}}
+  hangUp: {{address: 'hang-up?after=2', servers: [{{$ref: '#/servers/socket'}}]}}
+  mail: {{address: mail, servers: [{{$ref: '#/servers/mail'}}]}}
+  numbers:
+    address: numbers
+    servers: [{{$ref: '#/servers/socket'}}]
+    messages: {{number: {{correlationId: {{location: '$message.payload#/parity'}}}}}}
+operations:
+  order: {{action: receive, channel: {{$ref: '#/channels/order'}}}}
+  events: {{action: send, channel: {{$ref: '#/channels/events'}}}}
+  accept: {{action: receive, channel: {{$ref: '#/channels/accept'}}}}
+  token: {{action: send, channel: {{$ref: '#/channels/token'}}}}
+  hangUp: {{action: send, channel: {{$ref: '#/channels/hangUp'}}}}
+  mail: {{action: receive, channel: {{$ref: '#/channels/mail'}}}}
+  numbers: {{action: send, channel: {{$ref: '#/channels/numbers'}}}}
+'''
+ASYNCAPI_2 = f'''asyncapi: 2.6.0
+info: {{title: Messages, version: 1.0.0}}
+servers:
+  socket: {{url: 'ws://service.test:{SOCKET_PORT}', protocol: ws}}
+channels:
+  /numbers: {{subscribe: {{message: {{contentType: application/json}}}}}}
+'''
+EVENTS = ''.join(f'event: number\nid: {n}\ndata: {{"n": {n}}}\n\n' for n in range(1, 10))
 
 SWAGGER_YAML = '''swagger: "2.0"
 paths:
@@ -257,6 +296,10 @@ class Services:
     def discovery(self, request):
         return Answer(200, {'issuer': f'https://{request.host}/oidc', 'token_endpoint': f'https://{request.host}/oidc/token'})
 
+    def proto(self, request, name):
+        with open(os.path.join(PROTOS, name), 'rb') as file:
+            return Answer(200, body=file.read(), content_type='text/plain')
+
     def protected(self, request):
         return self.bearer(request, TOKEN)
 
@@ -266,6 +309,10 @@ class Services:
         (r'/bearer/([^/]+)', bearer), (r'/digest/([^/]+)/([^/]+)', digest), (r'/oauth2/token', token), (r'/oidc/token', token),
         (r'/oidc/\.well-known/openid-configuration', discovery), (r'/protected', protected),
         (r'/openapi\.json', lambda self, request: Answer(200, OPENAPI)),
+        (r'/asyncapi3\.yaml', lambda self, request: Answer(200, body=ASYNCAPI_3.encode(), content_type='application/yaml')),
+        (r'/asyncapi2\.yaml', lambda self, request: Answer(200, body=ASYNCAPI_2.encode(), content_type='application/yaml')),
+        (r'/events', lambda self, request: Answer(200, body=EVENTS.encode(), content_type='text/event-stream')),
+        (r'/accepted', lambda self, request: Answer(204)), (r'/protos/((?:common/)?\w+\.proto)', proto),
         (r'/swagger\.yaml',
          lambda self, request: Answer(200, body=SWAGGER_YAML.encode(), content_type='application/yaml')),
         (r'/schemas/person\.json', lambda self, request: Answer(200, SCHEMA)),

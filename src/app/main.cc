@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "activity/shell/container.h"
 #include "app/wiring.h"
 #include "base/json.h"
 #include "bench/bench.h"
@@ -55,6 +56,8 @@ int run_bench(const std::vector<std::string>& workloads, const std::filesystem::
 cli::Backend backend() {
   cli::Backend b;
   b.version = PERDURE_VERSION;
+  const char* path = std::getenv("PATH");
+  b.containers = activity::container_engines(path != nullptr ? path : "");
   b.open = [](const cli::OpenOptions& o) {
     EngineOptions options;
     options.dir = o.dir;

@@ -42,5 +42,11 @@ inline constexpr std::size_t k_openapi_document_bytes_max = std::size_t{10} << 2
 inline constexpr std::size_t k_openapi_cache_bytes_max = std::size_t{64} << 20;  // of documents, as values
 inline constexpr std::size_t k_openapi_cache_max = 64;
 inline constexpr std::size_t k_openapi_parameters_max = 500;  // of an operation
+inline constexpr std::size_t k_proto_file_bytes_max = std::size_t{1} << 20;
+inline constexpr std::size_t k_proto_files_max = 64;  // a service's .proto with all that it imports
+inline constexpr std::size_t k_proto_cache_max = 64;
+inline constexpr std::size_t k_subscriptions_max = 1000;     // connections held between two messages
+inline constexpr std::size_t k_messages_waiting_max = 1000;  // of a subscription, read and not taken yet
+inline constexpr std::size_t k_message_bytes_max = std::size_t{8} << 20;
 
 }  // namespace perdure

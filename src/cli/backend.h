@@ -30,8 +30,9 @@ struct OpenOptions {
 };
 
 struct Backend {
-  std::string version;  // "0.1.0"
-  std::string build;    // how it was built, one line; may be empty
+  std::string version;          // "0.1.0"
+  std::string build;            // how it was built, one line; may be empty
+  std::string containers = {};  // what runs containers here, "docker podman"; empty: nothing does
   std::function<Result<std::unique_ptr<engine::Engine>>(const OpenOptions&)> open;
 
   // What is at an https URL, at most `bytes_max` of it; addresses are checked as those of http steps are. Of `options`

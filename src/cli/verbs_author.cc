@@ -36,7 +36,7 @@ Result<int> validate(Session& session) {
     for (const loaders::Diagnostic& d : loaded.diagnostics)
       errors += d.severity == loaders::Diagnostic::Severity::error ? 1 : 0;
     files_with_errors += loaded.ok() ? 0 : 1;
-    const std::optional<std::string> missing = loaded.ok() ? loaders::not_available(*loaded.plan) : std::nullopt;
+    const std::optional<std::string> missing = loaded.ok() ? not_available(session, *loaded.plan) : std::nullopt;
     if (session.json) {
       Value diagnostics = Value::array();
       for (const loaders::Diagnostic& d : loaded.diagnostics) diagnostics.push_back(loaders::to_json(d));

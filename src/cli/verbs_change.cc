@@ -178,7 +178,7 @@ Result<int> restart(Session& session) {
   engine::RestartRequest request;
   if (const auto file = session.args.text("--plan")) {
     PERDURE_TRY(plan, load_plan(session, *file));
-    if (const auto missing = loaders::not_available(*plan)) return fail(ErrorCode::unsupported, *missing);
+    if (const auto missing = not_available(session, *plan)) return fail(ErrorCode::unsupported, *missing);
     request.plan = std::move(plan);
   }
   const auto step = session.args.text("--from");

@@ -42,7 +42,7 @@ Result<int> run(Session& session) {
   if (file) {  // before a store is opened or made
     PERDURE_TRY(loaded, load_plan(session, word));
     plan = std::move(loaded);
-    if (const auto missing = loaders::not_available(*plan)) return fail(ErrorCode::unsupported, *missing);
+    if (const auto missing = not_available(session, *plan)) return fail(ErrorCode::unsupported, *missing);
     PERDURE_TRY_VOID(check_secrets(session, *plan));
   }
   if (const auto id = session.args.text("--id")) PERDURE_TRY_VOID(check_id("--id", *id));
@@ -59,7 +59,7 @@ Result<int> run(Session& session) {
   if (!plan) {
     PERDURE_TRY(found, registered_plan(*engine, word));
     plan = std::move(found);
-    if (const auto missing = loaders::not_available(*plan)) return fail(ErrorCode::unsupported, *missing);
+    if (const auto missing = not_available(session, *plan)) return fail(ErrorCode::unsupported, *missing);
     PERDURE_TRY_VOID(check_secrets(session, *plan));
     PERDURE_TRY(read, read_input(session.io, inputs, plan->input_schema));
     input = std::move(read);

@@ -64,6 +64,16 @@ Result<WorkflowFile> load_file(Session& session, const std::string& name) {
                                       std::to_string(k_rounds_max) + " deep (the limit)");
 }
 
+std::optional<std::string> not_available(const Session& session, const plan::Plan& plan) {
+  if (auto missing = loaders::not_available(plan)) return missing;
+  if (!session.backend.containers.empty()) return std::nullopt;
+  for (const plan::Node& node : plan.nodes)
+    if (node.activity && node.activity->type == "container")
+      return fmt::format("line {}: step `{}` runs a container, and there is neither docker nor podman on PATH",
+                         node.place.line, node.name);
+  return std::nullopt;
+}
+
 Result<std::shared_ptr<const plan::Plan>> load_plan(Session& session, const std::string& name) {
   PERDURE_TRY(file, load_file(session, name));
   const auto is_error = [](const loaders::Diagnostic& d) { return d.severity == loaders::Diagnostic::Severity::error; };

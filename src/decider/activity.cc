@@ -30,6 +30,9 @@ void Turn::schedule_activity(NodeId node_id, FrameId parent, std::uint32_t index
     settle_failure(id, args ? key.error() : args.error());
     return;
   }
+  // All that feeds one subscription comes by one connection, which is known by the subscription's command.
+  const FrameId above = existing != k_none ? frame(existing).parent : parent;
+  if (fed_by(above, node_id) != nullptr) *key = std::to_string(frame(above).command);
   const FrameId id = existing != k_none ? existing : next_frame();
   emit(history::ActivityScheduled{id, node_id, parent, index, role, std::move(*args), std::move(*key)});
   dispatch(id);
@@ -50,7 +53,19 @@ void Turn::dispatch(FrameId id) {
     const DurationMs left = std::max<DurationMs>(1, f.started_at + n.timeouts.schedule_to_close_ms - context_.now);
     d.start_to_close_ms = d.start_to_close_ms == 0 ? left : std::min(d.start_to_close_ms, left);
   }
+  if (const auto* spec = fed_by(f.parent, f.node); spec != nullptr && spec->for_ms != 0) {
+    const DurationMs left = std::max<DurationMs>(1, frame(f.parent).started_at + spec->for_ms - context_.now);
+    d.start_to_close_ms = d.start_to_close_ms == 0 ? left : std::min(d.start_to_close_ms, left);
+  }
   out_.commands.emplace_back(std::move(d));
+}
+
+// The subscription whose messages come by this activity, or nullptr.
+const plan::EventsSpec* Turn::fed_by(FrameId parent, NodeId activity) const {
+  if (parent == k_none) return nullptr;
+  const plan::Node& n = plan_.nodes[state_.frames[parent].node];
+  const bool feeds = n.flow && n.flow->events && n.flow->events->mode == plan::EventMode::fed;
+  return feeds && n.children.back() == activity ? n.flow->events.get() : nullptr;
 }
 
 void Turn::activity_returned(FrameId id) {

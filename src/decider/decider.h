@@ -37,6 +37,8 @@ struct DispatchActivity {  // start this attempt
 struct CancelActivity {
   FrameId frame = 0;
   std::uint64_t command = 0;
+  NodeId node =
+      history::k_none;  // whose driver is told, when it is not the frame's: a connection is not needed any more
 };
 struct StartChild {
   FrameId frame = 0;

@@ -61,7 +61,7 @@ bool Turn::may_want(const Value& event) const {
     if (!n.flow || !n.flow->events) continue;
     const plan::EventsSpec& spec = *n.flow->events;
     if (any(spec.filters) || any(spec.until_events)) return true;
-    if (!spec.filters.empty()) continue;
+    if (!spec.filters.empty() || spec.mode == plan::EventMode::fed) continue;
     for (const Frame& f : state_.frames)  // every event, but only while it listens
       if (f.live && f.node == n.id && f.listening) return true;
   }
@@ -70,6 +70,7 @@ bool Turn::may_want(const Value& event) const {
 
 void Turn::advance_events(FrameId id) {
   const plan::EventsSpec& spec = *node(id).flow->events;
+  if (spec.mode == plan::EventMode::fed) return advance_subscription(id);
   while (true) {
     const Frame& f = frame(id);
     if (f.live_children > 0 || !f.listening) return;
@@ -108,8 +109,12 @@ void Turn::advance_events(FrameId id) {
     if (done) break;
     if (!take_event(id)) return;
   }
+  complete_listen(id);
+}
+
+void Turn::complete_listen(FrameId id) {
   const Frame& f = frame(id);
-  if (!spec.foreach) {
+  if (!node(id).flow->events->foreach) {
     complete(id, history::OutputKind::inline_, k_none, Bytes(to_json(f.items->items)));
     return;
   }

@@ -20,6 +20,13 @@ Value as_read(Value event, plan::EventRead read) {
   return data->is_string() ? *data : Value(to_json(*data));
 }
 
+// Whether `child` is what a subscription gets its messages by.
+bool is_feed(const State& state, const Frame& parent, const Frame& child) {
+  const plan::Node& node = node_of(state, parent);
+  return node.flow && node.flow->events && node.flow->events->mode == plan::EventMode::fed &&
+         node.children.back() == child.node;
+}
+
 }  // namespace
 
 // A branch of a fork begins with what the fork got, every other task with what the one before it gave.
@@ -31,7 +38,7 @@ void open_flow(State& state, Frame& frame, const Frame* parent) {
   } else if (parent->data) {
     const auto kind = node_of(state, *parent).kind;
     const bool branch = kind == plan::Kind::parallel || kind == plan::Kind::race;
-    data.raw = branch ? parent->data->input : parent->data->now;
+    data.raw = branch || is_feed(state, *parent, frame) ? parent->data->input : parent->data->now;
   }
   data.input = data.now = data.raw;
   if (!state.resuming || !has_place(node_of(state, frame).kind)) return;
@@ -54,6 +61,10 @@ void hand_on(State& state, const Frame& ended, const Bytes& output) {
   Frame* parent = live_frame(state, ended.parent);
   if (parent == nullptr || !parent->data) return;
   parent->data->now = output;
+  if (is_feed(state, *parent, ended)) {
+    if (parent->listening) parent->listening->answered = true;
+    return;
+  }
   if (parent->listening && parent->items && parent->iteration > 0 && parent->iteration <= parent->items->results.size())
     parent->items->results[parent->iteration - 1] = output;
 }
@@ -89,6 +100,15 @@ void listen_for(State& state, Frame& frame) {
 }
 
 void consume(State& state, Frame& frame, const history::EventConsumed& taken) {
+  if (frame.listening && frame.listening->answered && taken.event == 0) {
+    const auto answer = parse_json(frame.data->now.view());
+    const Value* message = answer ? answer->find("message") : nullptr;
+    frame.listening->answered = false;
+    if (taken.until || message == nullptr) return;
+    frame.items->items.push_back(*message);
+    frame.items->results.emplace_back();
+    return;
+  }
   const auto at = std::find_if(state.events.begin(), state.events.end(),
                                [&](const PendingEvent& pending) { return pending.seq == taken.event; });
   if (at == state.events.end() || !frame.listening) return;

@@ -127,7 +127,7 @@ struct Frame {
   struct Listening {
     std::vector<std::uint8_t> met, until_met;  // by filter
     Value keys;                                // correlation values
-    bool over = false;                         // until is satisfied
+    bool answered = false;                     // fed: there is an answer, in Data::now
   };
   std::unique_ptr<Listening> listening;  // listen in a plan with a data flow; what it took is in `items`
 };

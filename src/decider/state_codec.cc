@@ -137,14 +137,14 @@ void put_listening(Writer& w, const Frame::Listening& l) {
     for (const auto one : *met) w.u8(one);
   }
   put_value(w, l.keys);
-  w.boolean(l.over);
+  w.boolean(l.answered);
 }
 std::unique_ptr<Frame::Listening> get_listening(Reader& r, const plan::Node& node) {
   auto l = std::make_unique<Frame::Listening>();
   for (auto* met : {&l->met, &l->until_met})
     for (auto n = r.count(); n > 0 && r.ok(); --n) met->push_back(r.u8() != 0 ? 1 : 0);
   l->keys = get_value(r);
-  l->over = r.boolean();
+  l->answered = r.boolean();
   const bool fits = node.flow && node.flow->events && l->met.size() == node.flow->events->filters.size() &&
                     l->until_met.size() == node.flow->events->until_events.size();
   if (!fits) r.fail_here();

@@ -133,6 +133,12 @@ class Turn {
   Evaluated<bool> event_matches(FrameId id, const plan::EventFilter& filter, const Value& event, Value& keys) const;
   Evaluated<bool> attribute_matches(FrameId id, const plan::Template& wanted, const Value& actual) const;
   bool may_want(const Value& event) const;
+  void complete_listen(FrameId id);
+  const plan::EventsSpec* fed_by(FrameId parent, NodeId activity) const;
+  void advance_subscription(FrameId id);  // flow_subscription.cc
+  void end_subscription(FrameId id, FaultPtr why);
+  bool take_message(FrameId id);
+  std::optional<bool> subscription_over(FrameId id);
   // saga.cc
   void record_effect(FrameId id, bool unknown_outcome);
   void record_child(FrameId id, bool unknown_outcome);

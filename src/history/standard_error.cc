@@ -16,11 +16,20 @@ struct Mapped {
   int status;
 };
 // Faults of ours, by the beginning of their type, as the specification calls them.
-constexpr std::array<Mapped, 15> k_mapped{{{"secret", "authorization", 403},
+constexpr std::array<Mapped, 24> k_mapped{{{"secret", "authorization", 403},
                                            {"review.rejected", "https://perdure.dev/errors/review-rejected", 403},
                                            {"review.timeout", "timeout", 408},
                                            {"http.blocked", "authorization", 403},
                                            {"http", "communication", 500},
+                                           {"grpc.request", "configuration", 400},
+                                           {"grpc.proto", "configuration", 400},
+                                           {"grpc.UNAUTHENTICATED", "authentication", 401},
+                                           {"grpc.PERMISSION_DENIED", "authorization", 403},
+                                           {"grpc.DEADLINE_EXCEEDED", "timeout", 408},
+                                           {"grpc", "communication", 500},
+                                           {"asyncapi", "configuration", 400},
+                                           {"ws", "communication", 500},
+                                           {"container", "configuration", 400},
                                            {"timeout", "timeout", 408},
                                            {"expression", "expression", 400},
                                            {"schema", "validation", 400},

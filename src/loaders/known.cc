@@ -18,10 +18,19 @@ KnownActivities make_built_in() {
                             {"parameters", "authentication", "output", "redirects", "expect", "timeout"},
                             false,
                             true};
+  known.types["grpc"] = {{"proto", "service", "method"}, {"arguments"}, false, true};
+  known.types["asyncapi"] = {{"document"},
+                             {"channel", "operation", "server", "protocol", "message", "subscribe", "authentication"},
+                             false,
+                             true};
+  known.types["container"] = {{"image"},
+                              {"name", "command", "args", "stdin", "env", "ports", "volumes", "pullPolicy", "cleanup",
+                               "cleanup_after", "return"},
+                              false,
+                              true};
   known.types["shell"] = {{"argv"}, {"stdin", "env", "cwd", "ok_codes", "parse", "return"}, false, true};
   known.types["notify"] = {{"message"}, {"channel", "title", "url", "data"}, false, true};
-  for (const char* name : {"llm", "mcp", "memory", "file", "sql", "worker", "grpc", "broker"})
-    known.types[name] = later();
+  for (const char* name : {"llm", "mcp", "memory", "file", "sql", "worker", "broker"}) known.types[name] = later();
   return known;
 }
 
@@ -60,6 +69,10 @@ std::optional<std::string> unknown_authentication(const plan::ActivitySpec& acti
     const auto document = member(activity.with, "document");
     const auto endpoint = document ? member(*document, "endpoint") : std::nullopt;
     found.push_back(endpoint ? member(*endpoint, "authentication") : std::nullopt);
+  }
+  if (activity.type == "grpc") {
+    const auto service = member(activity.with, "service");
+    found.push_back(service ? member(*service, "authentication") : std::nullopt);
   }
   for (const auto& auth : found)
     for (const std::string scheme : {"oauth2", "oidc"}) {

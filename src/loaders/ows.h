@@ -119,7 +119,7 @@ class OwsLoader : public DialectReader {
   void extended(NodeId id, const Members& m, std::string_view kind, const YamlNode& key, const YamlNode& node,
                 const TaskList& list, const std::vector<const YamlNode*>& extensions);
 
-  // ---- kinds (ows_kinds.cc, ows_events.cc, ows_calls.cc, ows_run.cc)
+  // ---- kinds (ows_kinds.cc, ows_events.cc, ows_calls.cc, ows_asyncapi.cc, ows_run.cc)
   void kind_body(NodeId id, const Members& m, std::string_view kind, const YamlNode& node, const TaskList& list);
   void for_body(NodeId id, const Members& m, const YamlNode& node);
   void fork_body(NodeId id, const YamlNode& node);
@@ -147,11 +147,14 @@ class OwsLoader : public DialectReader {
   void openapi_body(NodeId id, const YamlNode& with);
   void grpc_body(NodeId id, const YamlNode& with);
   void asyncapi_body(NodeId id, const YamlNode& with);
-  void subscription(NodeId id, const YamlNode& node, TemplatePairs& into);
+  TemplatePairs asyncapi_target(const Members& m, NodeId owner);
+  void subscription(NodeId id, const YamlNode& with, const Members& call);
+  void consume(NodeId id, const YamlNode& node, plan::EventsSpec& into);
   void mcp_body(NodeId id, const YamlNode& with);
   void a2a_body(NodeId id, const YamlNode& with);
   Template endpoint(const YamlNode& node, NodeId owner, std::string_view what, std::optional<Template>* auth = nullptr);
   Template resource(const YamlNode& node, NodeId owner, std::string_view what);
+  Value proto_files(const YamlNode& root, const std::string& read);
   void answer(const Members& m, TemplatePairs& into);
   void function_body(NodeId id, const Members& m, const YamlNode& call);
   bool arguments(NodeId id, const Members& m);

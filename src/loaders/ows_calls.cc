@@ -64,17 +64,6 @@ Template OwsLoader::endpoint(const YamlNode& node, NodeId owner, std::string_vie
   return object_template(std::move(pairs));
 }
 
-Template OwsLoader::resource(const YamlNode& node, NodeId owner, std::string_view what) {
-  const Members m(*this, node, what, {"name", "endpoint"});
-  TemplatePairs pairs;
-  if (const YamlNode* n = m.get("name"); n != nullptr)
-    pairs.emplace_back("name", constant_template(Value(text(*n, "name").value_or(""))));
-  if (const YamlNode* n = m.get("endpoint"); n != nullptr)
-    pairs.emplace_back("endpoint", endpoint(*n, owner, "endpoint"));
-  else required(m, node, what, {"endpoint"});
-  return object_template(std::move(pairs));
-}
-
 // `output` and `redirect` of http and openapi (C3 to C6).
 void OwsLoader::answer(const Members& m, TemplatePairs& into) {
   std::string form = "content";
@@ -138,76 +127,6 @@ void OwsLoader::grpc_body(NodeId id, const YamlNode& with) {
   if (const YamlNode* n = m.get("arguments"); n != nullptr)
     pairs.emplace_back("arguments", mapping(*n, "arguments", id));
   activity(id, "grpc", std::move(pairs));
-}
-
-void OwsLoader::asyncapi_body(NodeId id, const YamlNode& with) {
-  const Members m(
-      *this, with, "with",
-      {"document", "channel", "operation", "server", "protocol", "message", "subscription", "authentication"});
-  if (!required(m, with, "with", {"document"})) return;
-  const auto one_of = [&](std::string_view a, std::string_view b) {
-    if ((m.get(a) == nullptr) == (m.get(b) == nullptr) && !m.slipped())
-      error(with, "an asyncapi call has `" + std::string(a) + "` or `" + std::string(b) + "`, one of them");
-  };
-  one_of("operation", "channel");
-  one_of("message", "subscription");
-  TemplatePairs pairs;
-  pairs.emplace_back("document", resource(*m.get("document"), id, "document"));
-  for (const char* name : {"channel", "operation"})
-    if (const YamlNode* n = m.get(name); n != nullptr && text(*n, name)) pairs.emplace_back(name, data(*n, id));
-  if (const YamlNode* n = m.get("protocol"); n != nullptr) {
-    if (choice(*n, "protocol",
-               {"amqp", "amqp1", "anypointmq", "googlepubsub", "http", "ibmmq", "jms", "kafka", "mercure", "mqtt",
-                "mqtt5", "nats", "pulsar", "redis", "sns", "solace", "sqs", "stomp", "ws"}))
-      pairs.emplace_back("protocol", constant_template(Value(n->text)));
-  }
-  if (const YamlNode* n = m.get("server"); n != nullptr) {
-    const Members s(*this, *n, "server", {"name", "variables"});
-    required(s, *n, "server", {"name"});
-    pairs.emplace_back("server", data(*n, id));
-  }
-  if (const YamlNode* n = m.get("message"); n != nullptr) {
-    const Members message(*this, *n, "message", {"payload", "headers", "correlationId"});
-    if (message.valid()) pairs.emplace_back("message", data(*n, id));
-  }
-  if (const YamlNode* n = m.get("subscription"); n != nullptr) subscription(id, *n, pairs);
-  if (const YamlNode* n = m.get("authentication"); n != nullptr)
-    if (auto auth = authentication(*n, id)) pairs.emplace_back("authentication", *std::move(auth));
-  activity(id, "asyncapi", std::move(pairs));
-}
-
-// Checked whole. What looks at messages is handed on as it is written.
-void OwsLoader::subscription(NodeId id, const YamlNode& node, TemplatePairs& into) {
-  const Members m(*this, node, "subscription", {"filter", "consume", "foreach"});
-  if (!required(m, node, "subscription", {"consume"})) return;
-  TemplatePairs pairs;
-  const auto asked = [&](const Members& of, const char* name, TemplatePairs& to) {
-    const YamlNode* n = of.get(name);
-    if (n == nullptr) return;
-    aside([&] { (void)expression(n, name, id, Stage::asked); });
-    to.emplace_back(name, constant_template(Value(n->text)));
-  };
-  asked(m, "filter", pairs);
-  const YamlNode& consume = *m.get("consume");
-  const Members c(*this, consume, "consume", {"for", "amount", "while", "until"});
-  TemplatePairs policy;
-  if (const YamlNode* n = c.get("for"); n != nullptr)
-    policy.emplace_back("for", constant_template(Value(std::to_string(duration(*n, "for").value_or(0)) + "ms")));
-  if (const YamlNode* n = c.get("amount"); n != nullptr)
-    policy.emplace_back("amount", constant_template(Value(integer(*n, "amount", 1, 1'000'000).value_or(1))));
-  asked(c, "while", policy);
-  asked(c, "until", policy);
-  const int ends = (c.get("amount") != nullptr) + (c.get("while") != nullptr) + (c.get("until") != nullptr);
-  if (c.valid() && !c.slipped() && ends != 1) error(consume, "`consume` has one of `amount`, `while` and `until`");
-  pairs.emplace_back("consume", object_template(std::move(policy)));
-  if (const YamlNode* n = m.get("foreach"); n != nullptr) {
-    aside([&] {
-      plan::EventsSpec each;
-      iterator(make(*n, "subscription", true, id, flow(id).pointer), *n, each);
-    });
-    pairs.emplace_back("foreach", constant_template(Value(true)));
-  }
-  into.emplace_back("subscription", object_template(std::move(pairs)));
 }
 
 void OwsLoader::mcp_body(NodeId id, const YamlNode& with) {

@@ -179,16 +179,19 @@ void flow_parts(Ar& ar, T& f) {
   ar.flag(looped);
   if (looped) {
     ar.box(f.each);
-    ar.id(f.each->in);
-    ar.id(f.each->while_);
-    ar.text(f.each->item);
-    ar.text(f.each->index);
+    for (auto* id : {&f.each->in, &f.each->while_}) ar.id(*id);
+    for (auto* name : {&f.each->item, &f.each->index}) ar.text(*name);
   }
   ar.flag(listens);
   if (!listens) return;
   ar.box(f.events);
   auto& e = *f.events;
-  ar.choice(e.mode, EventMode::all);
+  ar.choice(e.mode, EventMode::fed);
+  if (e.mode == EventMode::fed) {
+    for (auto* id : {&e.filter, &e.while_}) ar.id(*id);
+    ar.number(e.amount);
+    ar.number64(e.for_ms);
+  }
   ar.list(e.filters, 3, [&](auto& filter) { event_filter(ar, filter); });
   ar.id(e.until);
   ar.list(e.until_events, 3, [&](auto& filter) { event_filter(ar, filter); });

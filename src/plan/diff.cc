@@ -197,7 +197,11 @@ class Describer {
       }
       return out;
     };
-    put("to", std::string(k_modes[static_cast<int>(e.mode)]) + " " + filters(e.filters));
+    if (e.mode != EventMode::fed) put("to", std::string(k_modes[static_cast<int>(e.mode)]) + " " + filters(e.filters));
+    if (e.filter != k_none) put("filter", source(e.filter));
+    if (e.while_ != k_none) put("while", source(e.while_));
+    if (e.amount != 0) put("amount", std::to_string(e.amount));
+    if (e.for_ms != 0) put("for", format_duration(e.for_ms));
     put("until", e.until != k_none        ? source(e.until)
                  : e.forever              ? "never"
                  : e.until_events.empty() ? ""

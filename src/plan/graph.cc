@@ -48,8 +48,8 @@ class Modeller {
 
   static bool holds_steps(const Node& node) {
     return is_block(node.kind) || node.kind == Kind::loop || node.kind == Kind::attempt || node.kind == Kind::each ||
-           (node.kind == Kind::select && !node.flow) ||
-           ((node.kind == Kind::conditional || node.kind == Kind::listen) && !node.children.empty());
+           (node.kind == Kind::select && !node.flow) || (node.kind == Kind::conditional && !node.children.empty()) ||
+           (node.kind == Kind::listen && node.flow && node.flow->events->foreach);
   }
 
   Ends step(NodeId id, std::size_t cluster) {

@@ -187,7 +187,12 @@ struct EventFilter {
   std::vector<Template> values;         // a constant must be equal; an expression of the event must be true or equal
   std::vector<Correlation> correlate;
 };
-enum class EventMode : std::uint8_t { one, any, all };
+enum class EventMode : std::uint8_t {
+  one,
+  any,
+  all,
+  fed
+};  // fed: no events, but what children.back() gives, again and again
 enum class EventRead : std::uint8_t { data, envelope, raw };
 struct EventsSpec {
   EventMode mode = EventMode::one;
@@ -199,6 +204,10 @@ struct EventsSpec {
   EventRead read = EventRead::data;
   bool foreach = false;  // children[0] runs once an event, as it comes
   std::string item = "item", index = "index";
+  // fed: the activity gives {message}, or nothing when there are no more.
+  ExprId filter = k_none, while_ = k_none;  // of a message; of those so far
+  std::uint32_t amount = 0;                 // 0: any
+  DurationMs for_ms = 0;                    // 0: no end
 };
 // Durations that are expressions; null: the fixed one of the node or catch holds.
 struct FlowTimes {

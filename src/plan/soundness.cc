@@ -98,7 +98,13 @@ class Check {
       may(f.events->until);
       filters_ok(f.events->filters);
       filters_ok(f.events->until_events);
-      want(n.children.size() == (f.events->foreach ? 1U : 0U));
+      const bool fed = f.events->mode == EventMode::fed;
+      may(f.events->filter);
+      may(f.events->while_);
+      want(f.events->for_ms >= 0);
+      want(n.children.size() == (f.events->foreach ? 1U : 0U) + (fed ? 1U : 0U));
+      for (const NodeId c : n.children) want(c != k_none);
+      if (fed && ok_) want(plan_.nodes[n.children.back()].kind == Kind::activity);
     }
   }
   void children_ok(const Node& n) {

@@ -294,7 +294,9 @@ void Shard::carry_out(Run& run, decider::Command& command) {
     void operator()(decider::DispatchActivity& c) const { shard.dispatch(run, c); }
     void operator()(const decider::CancelActivity& c) const {
       const decider::Frame* frame = c.frame < run.state.frames.size() ? &run.state.frames[c.frame] : nullptr;
-      const history::NodeId node = frame != nullptr && frame->command == c.command ? frame->node : history::k_none;
+      const history::NodeId node = c.node != history::k_none                         ? c.node
+                                   : frame != nullptr && frame->command == c.command ? frame->node
+                                                                                     : history::k_none;
       shard.core_.dispatcher.cancel(run.key, *run.plan, node, c.command);
     }
     void operator()(const decider::StartChild& c) const { shard.start_child(run, c); }

@@ -30,13 +30,14 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(ROOT, 'conformance/ows')]
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(ROOT, 'conformance/ows'), os.path.join(ROOT, 'tests')]
 
 import certificates  # noqa: E402
 import gherkin  # noqa: E402
 import reference  # noqa: E402
 import sandbox  # noqa: E402
 import service  # noqa: E402
+import services  # noqa: E402
 import steps  # noqa: E402
 import yaml12  # noqa: E402
 from binary import Binary, BinaryError, FaultPlan  # noqa: E402
@@ -106,19 +107,42 @@ class Worker:
         elif sandbox.inside():
             sandbox.furnish(self.folder, service.HOSTS, ca)
             service.start(self.services, 80)
+            self.port = 80
             service.start(self.services, 443, certificate, key)
             self.env = {}
         else:
             plain, tls = service.start(self.services, 0), service.start(self.services, 0, certificate, key)
+            self.port = plain.server_port
             to = [f'{host}:{port}:127.0.0.1:{server.server_port}' for host in service.HOSTS
                   for port, server in ((80, plain), (443, tls))]
             self.env = {'PERDURE_HTTP_CA_FILE': ca, 'PERDURE_HTTP_CONNECT_TO': ','.join(to)}
+        self.others, self.containers = {}, None
         self.shim = os.path.join(os.path.dirname(os.path.dirname(BINARY)), 'lib/fault_shim.so')
         if arguments.kill_everywhere and not os.path.exists(self.shim):
             sys.exit(f'no {self.shim}; build the target fault_shim')
 
     def close(self):
+        for other in self.others.values():
+            other.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def companions(self, scenario):
+        """Starts what else the scenario needs; says why it can't be run here."""
+        if self.plain:
+            return ''
+        inside = sandbox.inside()
+        for tag, name, port in (('@grpc', 'grpc_service.py', service.GRPC_PORT), ('@ws', 'message_service.py', service.SOCKET_PORT)):
+            if tag not in scenario.tags or tag in self.others:
+                continue
+            log = ('--log', f'http://127.0.0.1:{self.port}') if tag == '@ws' else ()
+            self.others[tag] = services.Service(name, '--port', port if inside else 0, *log)
+            if not inside:
+                to = [f'{host}:{port}:127.0.0.1:{self.others[tag].port}' for host in service.HOSTS]
+                self.env['PERDURE_HTTP_CONNECT_TO'] += ',' + ','.join(to)
+        if '@container' in scenario.tags and not self.containers:
+            self.containers = services.Containers(self.folder)
+            self.env = {**self.env, **self.containers.env, 'HOME': os.environ.get('HOME', '/')}
+        return self.containers.reason if '@container' in scenario.tags else ''
 
     def once(self, scenario, plan=None):
         """Runs a scenario; raises what is wrong with it."""
@@ -187,6 +211,8 @@ class Worker:
             check_dry(scenario)
             if self.arguments.check:
                 self.check(scenario)
+            elif missing := self.companions(scenario):
+                more = f', not run: {missing}'
             elif self.arguments.kill_everywhere:
                 more = f', killed {self.everywhere(scenario)} times'
             elif self.arguments.reference and '@refused' in scenario.tags:

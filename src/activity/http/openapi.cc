@@ -333,22 +333,8 @@ Value Placing::headers() const {
 std::variant<OpenApiCall, Outcome> read_openapi_call(const Task& task) {
   Args args("openapi", task.args.view());
   OpenApiCall call;
-  call.document = Value::object({{"headers", Value::object({{"Accept", "application/json, */*;q=0.8"}})},
-                                 {"redirects", 20},
-                                 {"max_body", k_openapi_document_bytes_max}});
-  if (args.object("document") == nullptr) args.wrong("document", "must say where the document is: {endpoint: URL}");
-  args.nested("document", [&call](Args& document) {
-    (void)document.any("name");
-    const Value* endpoint = document.any("endpoint");
-    if (endpoint != nullptr && endpoint->is_object()) {
-      document.nested("endpoint", [&call](Args& inner) {
-        call.document.set("url", Value(inner.required_text("uri")));
-        if (const Value* auth = inner.any("authentication")) call.document.set("auth", *auth);
-      });
-    } else {
-      call.document.set("url", Value(document.required_text("endpoint")));
-    }
-  });
+  call.document = read_resource(args, "document", k_openapi_document_bytes_max);
+  call.document.request.set("headers", Value::object({{"Accept", "application/json, */*;q=0.8"}}));
   call.operation = args.required_text("operationId");
   if (const Value* parameters = args.object("parameters")) call.parameters = *parameters;
   if (const Value* auth = args.any("authentication")) call.request.set("auth", *auth);
@@ -356,17 +342,6 @@ std::variant<OpenApiCall, Outcome> read_openapi_call(const Task& task) {
     if (const Value* value = args.any(name)) call.request.set(name, *value);
   if (auto mistakes = args.finish()) return *std::move(mistakes);
   return call;
-}
-
-std::variant<HttpRequest, Outcome> document_request(const Task& task, const OpenApiCall& call,
-                                                    std::string_view user_agent) {
-  Task fetch = task;
-  fetch.args = Bytes(to_json(call.document));
-  fetch.idempotency_key.clear();  // it is the operation's
-  auto read = read_request(fetch, user_agent);
-  if (auto* mistake = std::get_if<Outcome>(&read)) mistake->error.type = "openapi.document";
-  else std::get<HttpRequest>(read).output = HttpOutput::bytes;
-  return read;
 }
 
 Result<Value> read_document(std::string_view text, const ReadYaml& read_yaml) {
@@ -427,22 +402,12 @@ std::variant<HttpRequest, Outcome> operation_request(const Task& task, const Val
   return read;
 }
 
-Outcome bad_document(const Url& source, const std::string& why) {
-  return failure(
-      {.type = "openapi.document",
-       .title = "the OpenAPI document " + source.printable() + " can't be read: " + head(valid_utf8(why), 300),
-       .error_class = ErrorClass::fatal});
-}
-
-std::string DocumentCache::key_of(const HttpRequest& request) {
-  std::string key = request.url.text();
-  for (const HttpHeader& header : request.headers)
-    if (header.secret) key += "\n" + header.name + ": " + header.value;
-  if (request.digest) key += "\n" + to_json(Value::array({request.digest->username, request.digest->password}));
-  if (request.grant)
-    key += "\n" + to_json(Value::array({request.grant->endpoint, request.grant->discovery, request.grant->fields,
-                                        request.grant->client_login}));
-  return key;
+Outcome bad_document(std::string_view kind, const Resource& resource, const std::string& why) {
+  const bool open = kind == "openapi";
+  return failure({.type = std::string(kind) + ".document",
+                  .title = std::string("the ") + (open ? "OpenAPI" : "AsyncAPI") + " document " + resource.printable() +
+                           " can't be read: " + head(valid_utf8(why), 300),
+                  .error_class = ErrorClass::fatal});
 }
 
 const Value* DocumentCache::find(const std::string& key) {

@@ -11,12 +11,13 @@
 
 #include "activity/activity.h"
 #include "activity/http/request.h"
+#include "activity/http/resource.h"
 #include "base/value.h"
 
 namespace perdure::activity {
 
 struct OpenApiCall {
-  Value document;  // arguments of the http request for it
+  Resource document;
   std::string operation;
   Value parameters = Value::object();
   Value request = Value::object();  // arguments that the operation's request takes as they are: auth, output, …
@@ -24,10 +25,6 @@ struct OpenApiCall {
 
 // The call, or the outcome `validation`.
 std::variant<OpenApiCall, Outcome> read_openapi_call(const Task& task);
-
-// The request for the document: its answer is the body's bytes.
-std::variant<HttpRequest, Outcome> document_request(const Task& task, const OpenApiCall& call,
-                                                    std::string_view user_agent);
 
 using ReadYaml = std::function<Result<Value>(std::string_view)>;
 // JSON when it begins with a brace, else YAML. Errors: invalid; unsupported for YAML without a reader.
@@ -38,13 +35,11 @@ Result<Value> operation_arguments(const Value& document, const Url& source, cons
 // The same as a request, or the outcome `openapi.request`.
 std::variant<HttpRequest, Outcome> operation_request(const Task& task, const Value& document, const Url& source,
                                                      const OpenApiCall& call, std::string_view user_agent);
-Outcome bad_document(const Url& source, const std::string& why);  // `openapi.document`
+Outcome bad_document(std::string_view kind, const Resource& resource, const std::string& why);  // `KIND.document`
 
 // The documents read last, in memory; bounded by number and by bytes.
 class DocumentCache {
  public:
-  // What identifies a document: where it is and what was shown to get it.
-  static std::string key_of(const HttpRequest& request);
   const Value* find(const std::string& key);  // valid until keep()
   void keep(std::string key, Value document);
 

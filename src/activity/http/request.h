@@ -1,5 +1,7 @@
 #pragma once
 // What an http task asks for, from its arguments.
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,6 +40,9 @@ enum class HttpOutput {
   bytes,     // the body as it is, no JSON: for the driver itself
 };
 
+struct HttpResponse;
+class Inbox;
+
 struct HttpRequest {
   std::string method = "GET";
   Url url;
@@ -50,6 +55,11 @@ struct HttpRequest {
   std::string asked_method;   // as the workflow wrote it
   std::int64_t max_body = 0;  // 0: the driver's
   std::string proxy;          // empty: the driver's
+  bool http2 = false;         // and nothing else; known beforehand where there is no TLS to agree on it
+  // What an expected answer means, where it is more than `output` says.
+  std::function<Outcome(const HttpResponse&)> read_answer = {};
+  bool websocket = false;             // `body` is the one message to send by it, if there is one
+  std::shared_ptr<Inbox> inbox = {};  // what comes is messages for it, as long as it comes
 
   bool expects(int status) const;
   std::optional<TokenGrant> grant;  // a token is to be fetched first

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "activity/http/inbox.h"
 #include "activity/outcome.h"
 #include "base/check.h"
 #include "net/redirect.h"
@@ -107,6 +108,14 @@ std::optional<Outcome> Transfer::prepare() {
   set(easy, CURLOPT_NOSIGNAL, 1L);
   set(easy, CURLOPT_URL, request_.url.text().c_str());
   set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (request_.http2) {
+    const bool tls = request_.url.origin().scheme == "https";
+    set(easy, CURLOPT_HTTP_VERSION, tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+    if (!tls) {  // libcurl 7.88 takes up such a connection as if it were new, and the server hangs up
+      set(easy, CURLOPT_FRESH_CONNECT, 1L);
+      set(easy, CURLOPT_FORBID_REUSE, 1L);
+    }
+  }
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -125,6 +134,13 @@ std::optional<Outcome> Transfer::prepare() {
   set(easy, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
   set_up_limits();
   set_up_proxy();
+  if (request_.websocket) {
+    set(easy, CURLOPT_CONNECT_ONLY, 1L);
+    set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    set(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+    set(easy, CURLOPT_FRESH_CONNECT, 1L);
+    return std::nullopt;
+  }
   set_up_body();
   if (request_.digest) {
     set(easy, CURLOPT_HTTPAUTH, CURLAUTH_DIGEST);
@@ -138,7 +154,9 @@ void Transfer::set_up_limits() {
   CURL* easy = easy_.get();
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout_ms));
   set(easy, CURLOPT_QUICK_EXIT, 1L);
-  if (request_.method != "HEAD") { set(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(body_bytes_max())); }
+  if (request_.inbox || request_.websocket) set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  if (request_.method != "HEAD" && !request_.inbox)
+    set(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(body_bytes_max()));
   if (is_idempotent(request_.method)) return;
   set(easy, CURLOPT_MAXAGE_CONN, k_rest_of_unrepeatable_s);
   // With a body that was sent libcurl does not repeat it by itself, for lack of a way to rewind; without one it would.
@@ -235,6 +253,12 @@ bool Transfer::take_header(std::string_view line) {
     if (reason != std::string_view::npos) response_.reason = trimmed(after.substr(reason));
     return true;
   }
+  if (line.empty() && is_stream()) {  // the headers are over
+    long status = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+    if (request_.expects(static_cast<int>(status))) request_.inbox->begin(response_);
+    return true;
+  }
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos || colon == 0) return true;
   response_.headers.emplace_back(lower(trimmed(line.substr(0, colon))), std::string(trimmed(line.substr(colon + 1))));
@@ -250,6 +274,13 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
 std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, void* self) {
   Transfer& transfer = *static_cast<Transfer*>(self);
   transfer.last_bytes_ms_ = steady_ms();
+  if (transfer.is_stream() && transfer.request_.inbox->begun()) {
+    if (transfer.request_.inbox->full()) {
+      transfer.held_ = true;
+      return CURL_WRITEFUNC_PAUSE;
+    }
+    return transfer.take_piece({data, size * count}) ? size * count : 0;
+  }
   std::string& body = transfer.response_.body;
   const std::size_t bytes = size * count;
   if (bytes > transfer.body_bytes_max() - body.size()) {
@@ -343,6 +374,7 @@ std::optional<Outcome> Transfer::hop_ended(CURLcode code, TimeMs now_ms) {
   long status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
   response_.status = static_cast<int>(status);
+  if (is_stream() && request_.inbox->begun()) return stream_over();
   const bool too_large = body_too_large_ || code == CURLE_FILESIZE_EXCEEDED;
   if (code != CURLE_OK && !too_large) return failed(code);
   if (net::is_redirect(response_.status) && request_.redirects > 0) {
@@ -353,7 +385,13 @@ std::optional<Outcome> Transfer::hop_ended(CURLcode code, TimeMs now_ms) {
     return error("http.body_too_large",
                  what() + " answered with more than " + std::to_string(body_bytes_max()) + " bytes", ErrorClass::fatal);
   }
-  return success_of(request_, std::move(response_));
+  if (!request_.read_answer) return success_of(request_, std::move(response_));
+  Outcome outcome = request_.read_answer(response_);
+  if (!outcome.ok) {
+    outcome.error.title = redacted(std::move(outcome.error.title), secrets_);
+    outcome.error.detail = redacted(std::move(outcome.error.detail), secrets_);
+  }
+  return outcome;
 }
 
 std::optional<Outcome> Transfer::follow(const std::string& location) {
@@ -392,11 +430,16 @@ void Transfer::begin_at(std::int64_t now_ms, std::int64_t since_ms) {
   deadline_ms_ = started_ms_ + limit_ms_ + 1;  // the start was rounded down
 }
 
+// Once messages come there is no end to their coming.
+bool Transfer::has_limit() const { return !is_stream() || !request_.inbox->begun(); }
+
 std::int64_t Transfer::next_moment() const {
+  if (!has_limit()) return INT64_MAX;
   return task_.heartbeat_ms > 0 ? std::min(deadline_ms_, last_bytes_ms_ + task_.heartbeat_ms) : deadline_ms_;
 }
 
 std::optional<Outcome> Transfer::expired(std::int64_t now_ms) {
+  if (!has_limit()) return std::nullopt;
   const ErrorClass error_class = may_have_had_an_effect() ? ErrorClass::ambiguous : ErrorClass::recoverable;
   if (now_ms >= deadline_ms_) {
     return error("timeout.start_to_close", what() + " was not answered within " + format_duration(limit_ms_),

@@ -10,6 +10,7 @@
 #include "activity/http/http.h"
 #include "activity/http/request.h"
 #include "activity/http/response.h"
+#include "activity/http/websocket.h"
 
 namespace perdure::activity {
 
@@ -40,6 +41,14 @@ class Transfer {
   void begin_at(std::int64_t now_ms, std::int64_t since_ms);  // since: when the task's time began
   std::int64_t next_moment() const;                           // when expired() should be asked next
   std::optional<Outcome> expired(std::int64_t now_ms);        // the time limit's outcome, when it is reached
+  // A web socket, or messages that come as long as the server sends (transfer_stream.cc).
+  bool is_stream() const { return request_.inbox != nullptr; }
+  // Whether the request is a web socket that is connected now: it stays with the multi handle, and is pumped.
+  bool connected(CURLcode code);
+  // Sends and reads what can be; an outcome when it is over. For other transfers: reads on when there is room again.
+  std::optional<Outcome> pump();
+  std::optional<curl_waitfd> awaited() const;  // what pump() waits for
+
   Outcome cancelled() const;
   Outcome dropped() const;  // at shutdown
 
@@ -54,6 +63,11 @@ class Transfer {
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
   bool take_header(std::string_view line);
 
+  bool has_limit() const;
+  bool take_piece(std::string_view bytes);
+  std::optional<Outcome> pump_socket();
+  Outcome socket_lost(const std::string& why) const;
+  Outcome stream_over();
   void set_up_limits();
   void set_up_proxy();
   void set_up_body();
@@ -86,6 +100,9 @@ class Transfer {
   bool body_too_large_ = false;
   bool headers_too_large_ = false;
   bool effect_before_ = false;  // an earlier request of the chain was carried out
+  std::unique_ptr<WebSocket> socket_;
+  bool payload_sent_ = false;  // of a web socket that sends one message
+  bool held_ = false;          // nothing is read until the inbox has room
   int redirects_ = 0;
   std::int64_t started_ms_ = 0;
   std::int64_t deadline_ms_ = 0;

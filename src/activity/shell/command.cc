@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "activity/outcome.h"
 #include "base/json.h"
 
 namespace perdure::activity {
@@ -25,7 +26,78 @@ void read_return(Args& args, Command& command) {
   if (what == "none") command.returns = ProcessReturn::none;
 }
 
-// stdin, env, cwd, ok_codes and parse: the same for programs and scripts.
+// A module says so by its imports and exports.
+bool is_module(std::string_view code) {
+  const auto begins = [&](std::string_view word) {
+    return code.starts_with(word) || code.find("\n" + std::string(word)) != std::string_view::npos;
+  };
+  return begins("import ") || begins("import{") || begins("export ");
+}
+
+std::optional<Value> parsed_output(OutputParse how, const std::string& text, std::string& problem) {
+  if (how == OutputParse::text) return std::nullopt;
+  if (how == OutputParse::json) {
+    auto value = parse_json(text);
+    if (value) return std::move(*value);
+    problem = value.error().message;
+    return std::nullopt;
+  }
+  std::vector<Value> lines;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\n');
+    std::string_view line = rest.substr(0, end);
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    lines.emplace_back(line);
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  }
+  return Value::array(std::move(lines));
+}
+
+std::optional<Value> returned(ProcessReturn what, std::int64_t code, const std::string& output,
+                              const std::string& errors) {
+  switch (what) {
+    case ProcessReturn::whole: return std::nullopt;
+    case ProcessReturn::out: return Value(output);
+    case ProcessReturn::err: return Value(errors);
+    case ProcessReturn::code: return Value(code);
+    case ProcessReturn::none: return Value();
+    case ProcessReturn::all: break;
+  }
+  return Value::object({{"code", Value(code)}, {"stdout", Value(output)}, {"stderr", Value(errors)}});
+}
+
+void read_script(Args& args, Command& command) {
+  const std::string language = args.one_of("language", {"bash", "sh", "python", "js"}, "");
+  if (!args.has("language")) args.wrong("language", "is missing: bash, sh, python or js");
+  std::string source = args.required_text("source");
+  const std::vector<std::string> more = argument_texts(args, "args");
+  read_common(args, command);
+  if (language == "bash") command.argv = {"bash", "--noprofile", "--norc", "-c", std::move(source), "bash"};
+  if (language == "sh") command.argv = {"sh", "-c", std::move(source), "sh"};
+  if (language == "python") command.argv = {"python3", "-c", std::move(source)};
+  if (language == "js") {
+    // The name stands where that of a file would: arguments begin at process.argv[2].
+    const char* type = is_module(source) ? "--input-type=module" : "--input-type=commonjs";
+    command.argv = {"node", type, "-e", std::move(source), "--", "script"};
+  }
+  command.argv.insert(command.argv.end(), more.begin(), more.end());
+  check_argv(args, "source", command);
+}
+
+void read_program(Args& args, Command& command) {
+  if (auto argv = args.texts("argv")) {
+    command.argv = std::move(*argv);
+    if (command.argv.empty() || command.argv.front().empty()) args.wrong("argv", "must name a program first");
+  } else if (!args.has("argv")) {
+    args.wrong("argv", "is missing: a list of the program and its arguments");
+  }
+  read_common(args, command);
+  check_argv(args, "argv", command);
+}
+
+}  // namespace
+
 void read_common(Args& args, Command& command) {
   if (const Value* input = args.any("stdin"); input != nullptr && !input->is_null()) {
     command.input = input->is_string() ? std::string(input->as_string()) : to_json(*input);
@@ -71,7 +143,6 @@ void read_common(Args& args, Command& command) {
   }
 }
 
-// A list of anything: what is no text is passed as JSON, null as an empty argument.
 std::vector<std::string> argument_texts(Args& args, std::string_view name) {
   std::vector<std::string> texts;
   const Value* list = args.any(name);
@@ -83,14 +154,6 @@ std::vector<std::string> argument_texts(Args& args, std::string_view name) {
   for (const Value& item : list->items())
     texts.push_back(item.is_null() ? "" : item.is_string() ? std::string(item.as_string()) : to_json(item));
   return texts;
-}
-
-// A module says so by its imports and exports.
-bool is_module(std::string_view code) {
-  const auto begins = [&](std::string_view word) {
-    return code.starts_with(word) || code.find("\n" + std::string(word)) != std::string_view::npos;
-  };
-  return begins("import ") || begins("import{") || begins("export ");
 }
 
 void check_argv(Args& args, std::string_view name, const Command& command) {
@@ -106,37 +169,6 @@ void check_argv(Args& args, std::string_view name, const Command& command) {
     }
   }
 }
-
-void read_script(Args& args, Command& command) {
-  const std::string language = args.one_of("language", {"bash", "sh", "python", "js"}, "");
-  if (!args.has("language")) args.wrong("language", "is missing: bash, sh, python or js");
-  std::string source = args.required_text("source");
-  const std::vector<std::string> more = argument_texts(args, "args");
-  read_common(args, command);
-  if (language == "bash") command.argv = {"bash", "--noprofile", "--norc", "-c", std::move(source), "bash"};
-  if (language == "sh") command.argv = {"sh", "-c", std::move(source), "sh"};
-  if (language == "python") command.argv = {"python3", "-c", std::move(source)};
-  if (language == "js") {
-    // The name stands where that of a file would: arguments begin at process.argv[2].
-    const char* type = is_module(source) ? "--input-type=module" : "--input-type=commonjs";
-    command.argv = {"node", type, "-e", std::move(source), "--", "script"};
-  }
-  command.argv.insert(command.argv.end(), more.begin(), more.end());
-  check_argv(args, "source", command);
-}
-
-void read_program(Args& args, Command& command) {
-  if (auto argv = args.texts("argv")) {
-    command.argv = std::move(*argv);
-    if (command.argv.empty() || command.argv.front().empty()) args.wrong("argv", "must name a program first");
-  } else if (!args.has("argv")) {
-    args.wrong("argv", "is missing: a list of the program and its arguments");
-  }
-  read_common(args, command);
-  check_argv(args, "argv", command);
-}
-
-}  // namespace
 
 bool Command::accepts(std::int64_t code) const {
   return returns == ProcessReturn::code || returns == ProcessReturn::all ||
@@ -162,6 +194,33 @@ std::variant<Command, Outcome> read_command(const Task& task) {
   }
   if (auto wrong = args.finish()) return std::move(*wrong);
   return command;
+}
+
+std::string who_is(const Command& command) {
+  return "'" + head(valid_utf8(command.name.empty() ? command.argv.front() : command.name), 200) + "'";
+}
+
+Outcome outcome_of(const Command& command, std::int64_t code, const std::string& stdout_bytes,
+                   const std::string& errors) {
+  if (!command.accepts(code)) {
+    return failure({.type = "shell.exit",
+                    .title = who_is(command) + " ended with exit code " + std::to_string(code),
+                    .detail = tail(errors, k_error_detail_bytes_max),
+                    .status = static_cast<int>(code)});
+  }
+  const std::string output = valid_utf8(stdout_bytes);
+  if (const auto part = returned(command.returns, code, output, errors)) return Outcome::success(Bytes(to_json(*part)));
+  Value result = Value::object({{"exit_code", Value(code)}, {"stdout", Value(output)}, {"stderr", Value(errors)}});
+  std::string problem;
+  if (auto value = parsed_output(command.parse, output, problem)) result.set("value", std::move(*value));
+  if (!problem.empty()) {
+    return failure({.type = "shell.parse",
+                    .title = who_is(command) + " ended well, but its output is no JSON: " + problem,
+                    .error_class = ErrorClass::fatal,
+                    .detail = head(output, k_error_detail_bytes_max),
+                    .status = static_cast<int>(code)});
+  }
+  return Outcome::success(Bytes(to_json(result)));
 }
 
 std::string find_program(const std::string& name, std::string_view path) {

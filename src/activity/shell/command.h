@@ -31,12 +31,27 @@ struct Command {
   std::vector<std::int64_t> ok_codes{0};
   OutputParse parse = OutputParse::text;
   ProcessReturn returns = ProcessReturn::whole;
-  bool detached = false;  // `await: false`: answered with null once it is begun; its output is dropped
+  bool detached = false;         // `await: false`: answered with null once it is begun; its output is dropped
+  std::string name;              // for messages; empty: argv's first
+  DurationMs term_grace_ms = 0;  // from SIGTERM to SIGKILL; 0: the driver's
   bool accepts(std::int64_t code) const;
 };
 
 // The command, or the outcome `validation`.
 std::variant<Command, Outcome> read_command(const Task& task);
+
+// stdin, env, cwd, ok_codes, parse and return: the same for programs, scripts and containers.
+void read_common(Args& args, Command& command);
+// A list of anything: what is no text is passed as JSON, null as an empty argument.
+std::vector<std::string> argument_texts(Args& args, std::string_view name);
+// Notes what the system would not take as arguments.
+void check_argv(Args& args, std::string_view name, const Command& command);
+
+// The program, for messages.
+std::string who_is(const Command& command);
+// What a command that ended with `code` gives; `errors` is well-formed UTF-8.
+Outcome outcome_of(const Command& command, std::int64_t code, const std::string& stdout_bytes,
+                   const std::string& errors);
 
 // Where execve finds argv[0]: as it is when it has a slash, else the first executable on `path`; empty when none.
 std::string find_program(const std::string& name, std::string_view path);

@@ -22,6 +22,7 @@
 
 #include "activity/outcome.h"
 #include "activity/shell/command.h"
+#include "activity/shell/container.h"
 #include "activity/shell/guard.h"
 #include "activity/task_queue.h"
 #include "base/json.h"
@@ -79,7 +80,7 @@ Outcome not_started(const Running& run, const GuardReport& report) {
 }
 
 Outcome ended_by_us(const Running& run, const ShellOptions& options) {
-  const std::string who = "'" + printable(run.command.argv.front()) + "'";
+  const std::string who = who_is(run.command);
   const std::string last_words = tail(valid_utf8(run.errors), k_error_detail_bytes_max);
   switch (run.ending) {
     case Ending::timeout:
@@ -108,43 +109,10 @@ Outcome ended_by_us(const Running& run, const ShellOptions& options) {
   }
 }
 
-std::optional<Value> parsed_output(OutputParse how, const std::string& text, std::string& problem) {
-  if (how == OutputParse::text) return std::nullopt;
-  if (how == OutputParse::json) {
-    auto value = parse_json(text);
-    if (value) return std::move(*value);
-    problem = value.error().message;
-    return std::nullopt;
-  }
-  std::vector<Value> lines;
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const std::size_t end = rest.find('\n');
-    std::string_view line = rest.substr(0, end);
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    lines.emplace_back(line);
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  }
-  return Value::array(std::move(lines));
-}
-
-std::optional<Value> returned(ProcessReturn what, std::int64_t code, const std::string& output,
-                              const std::string& errors) {
-  switch (what) {
-    case ProcessReturn::whole: return std::nullopt;
-    case ProcessReturn::out: return Value(output);
-    case ProcessReturn::err: return Value(errors);
-    case ProcessReturn::code: return Value(code);
-    case ProcessReturn::none: return Value();
-    case ProcessReturn::all: break;
-  }
-  return Value::object({{"code", Value(code)}, {"stdout", Value(output)}, {"stderr", Value(errors)}});
-}
-
 // The outcome of a program that ended by itself.
 Outcome ended(Running& run) {
   const GuardReport report = *run.report;
-  const std::string who = "'" + printable(run.command.argv.front()) + "'";
+  const std::string who = who_is(run.command);
   const std::string errors = valid_utf8(std::move(run.errors));
   if (report.kind == GuardReport::Kind::signalled) {
     const int number = static_cast<int>(report.value);
@@ -155,27 +123,7 @@ Outcome ended(Running& run) {
                     .detail = tail(errors, k_error_detail_bytes_max),
                     .status = 128 + number});
   }
-  const auto code = static_cast<std::int64_t>(report.value);
-  if (!run.command.accepts(code)) {
-    return failure({.type = "shell.exit",
-                    .title = who + " ended with exit code " + std::to_string(code),
-                    .detail = tail(errors, k_error_detail_bytes_max),
-                    .status = static_cast<int>(code)});
-  }
-  const std::string output = valid_utf8(std::move(run.output));
-  if (const auto part = returned(run.command.returns, code, output, errors))
-    return Outcome::success(Bytes(to_json(*part)));
-  Value result = Value::object({{"exit_code", Value(code)}, {"stdout", Value(output)}, {"stderr", Value(errors)}});
-  std::string problem;
-  if (auto value = parsed_output(run.command.parse, output, problem)) result.set("value", std::move(*value));
-  if (!problem.empty()) {
-    return failure({.type = "shell.parse",
-                    .title = who + " ended well, but its output is no JSON: " + problem,
-                    .error_class = ErrorClass::fatal,
-                    .detail = head(output, k_error_detail_bytes_max),
-                    .status = static_cast<int>(code)});
-  }
-  return Outcome::success(Bytes(to_json(result)));
+  return outcome_of(run.command, static_cast<std::int64_t>(report.value), run.output, errors);
 }
 
 class Shell final : public Driver {
@@ -199,7 +147,7 @@ class Shell final : public Driver {
   Shell(const Shell&) = delete;
   Shell& operator=(const Shell&) = delete;
 
-  std::vector<std::string> types() const override { return {"shell", "script"}; }
+  std::vector<std::string> types() const override { return {"shell", "script", "container"}; }
   // Everybody on the machine can read the arguments of a process.
   bool takes_secret(std::string_view, std::string_view member) const override {
     if (member.starts_with("script.")) member.remove_prefix(7);
@@ -213,6 +161,9 @@ class Shell final : public Driver {
   void loop();
   void take_orders();
   void begin(Task task, OnDone done);
+  void begin_container(Task task, OnDone done);
+  void spawn(Task task, OnDone done, Command command);
+  void remove_ended(std::int64_t now);
   Program program_of(const Command& command, const Task& task) const;
   void wait();
   void on_readable(Running& run, int fd);
@@ -237,6 +188,12 @@ class Shell final : public Driver {
   // Of the thread alone:
   Nursery nursery_;
   std::vector<std::unique_ptr<Running>> running_;
+  struct Removal {
+    std::int64_t due_ms;
+    std::string engines, key;
+  };
+  std::vector<Removal> removals_;  // of containers that have ended
+  bool swept_ = false;
   bool told_to_stop_ = false;
 };
 
@@ -275,6 +232,7 @@ void Shell::loop() {
     }
     wait();
     const std::int64_t now = now_ms();
+    remove_ended(now);
     for (auto& run : running_) {
       check_time(*run, now);
       if (run->finished) finish(*run);
@@ -304,6 +262,11 @@ Program Shell::program_of(const Command& command, const Task& task) const {
   std::map<std::string, std::string> env = {{"PATH", options_.path}, {"HOME", options_.home}};
   if (!task.idempotency_key.empty()) env["PERDURE_IDEMPOTENCY_KEY"] = task.idempotency_key;
   if (!task.traceparent.empty()) env["TRACEPARENT"] = task.traceparent;
+  if (task.type == "container" || task.type.empty()) {  // where the tool finds its service and its files
+    for (const char* name : {"XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "CONTAINER_HOST",
+                             "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "REGISTRY_AUTH_FILE"})
+      if (const char* value = std::getenv(name); value != nullptr) env[name] = value;
+  }
   for (const auto& [name, value] : command.env) env[name] = value;
   Program program;
   program.path = find_program(command.argv.front(), env["PATH"]);
@@ -315,10 +278,42 @@ Program Shell::program_of(const Command& command, const Task& task) const {
 }
 
 void Shell::begin(Task task, OnDone done) {
+  if (task.type == "container") return begin_container(std::move(task), std::move(done));
   auto command = read_command(task);
   if (auto* wrong = std::get_if<Outcome>(&command)) return done(std::move(*wrong));
+  spawn(std::move(task), std::move(done), std::move(std::get<Command>(command)));
+}
+
+// By docker or podman. What was to be removed some time after its end, and the time came while no engine ran, goes now.
+void Shell::begin_container(Task task, OnDone done) {
+  const std::string engines = container_engines(options_.path);
+  auto read = read_container(task, engines);
+  if (auto* wrong = std::get_if<Outcome>(&read)) return done(std::move(*wrong));
+  auto& container = std::get<Container>(read);
+  if (!std::exchange(swept_, true))
+    spawn(
+        {}, [](const Outcome&) {}, sweep(engines));
+  if (container.remove_after_ms > 0) {
+    done = [this, engines, done = std::move(done), key = container.key,
+            after = container.remove_after_ms](Outcome ended) {
+      removals_.push_back({now_ms() + after, engines, key});
+      done(std::move(ended));
+    };
+  }
+  spawn(std::move(task), std::move(done), std::move(container.command));
+}
+
+void Shell::remove_ended(std::int64_t now) {
+  for (const Removal& removal : removals_)
+    if (now >= removal.due_ms)
+      spawn(
+          {}, [](const Outcome&) {}, activity::removal(removal.engines, removal.key));
+  std::erase_if(removals_, [now](const Removal& removal) { return now >= removal.due_ms; });
+}
+
+void Shell::spawn(Task task, OnDone done, Command command) {
   auto run = std::make_unique<Running>();
-  run->command = std::move(std::get<Command>(command));
+  run->command = std::move(command);
   if (run->command.cwd.empty()) run->command.cwd = options_.cwd;
   const Program program = program_of(run->command, task);
   if (program.path.empty()) {
@@ -357,7 +352,8 @@ void Shell::end(Running& run, Ending why) {
   if (run.ending != Ending::none || run.report) return;
   run.ending = why;
   run.give_up_ms = now_ms() + k_give_up_ms;
-  ask_to_end(run.processes.control, static_cast<std::uint32_t>(options_.term_grace_ms));
+  const DurationMs grace = run.command.term_grace_ms > 0 ? run.command.term_grace_ms : options_.term_grace_ms;
+  ask_to_end(run.processes.control, static_cast<std::uint32_t>(grace));
 }
 
 void Shell::check_time(Running& run, std::int64_t now) {
@@ -373,6 +369,7 @@ void Shell::check_time(Running& run, std::int64_t now) {
 
 std::int64_t Shell::next_moment() const {
   std::int64_t moment = INT64_MAX;
+  for (const Removal& removal : removals_) moment = std::min(moment, removal.due_ms);
   for (const auto& run : running_) {
     if (run->ending != Ending::none) {
       moment = std::min(moment, run->give_up_ms);
