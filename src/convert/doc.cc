@@ -222,6 +222,11 @@ Doc& Doc::set(std::string key, Doc member) {
   return members_.emplace_back(std::move(key), std::move(member)).second;
 }
 
+void Doc::set_first(std::string key, Doc member) {
+  type_ = Type::map;
+  members_.insert(members_.begin(), {std::move(key), std::move(member)});
+}
+
 Doc& Doc::push(Doc item) {
   type_ = Type::list;
   return items_.emplace_back(std::move(item));

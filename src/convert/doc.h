@@ -34,6 +34,7 @@ class Doc {
 
   // A member of that key is replaced where it stands.
   Doc& set(std::string key, Doc member);
+  void set_first(std::string key, Doc member);  // of a new key
   Doc* find(std::string_view key);
   Doc& push(Doc item);
 

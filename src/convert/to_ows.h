@@ -72,6 +72,7 @@ class ToOws final : public Converter {
   Doc openapi(const Node& n);
   Doc shell(const Node& n);
   Doc agent(const Node& n);
+  Doc mapping_of(const Template& t);
   Doc authentication(const Template& auth);
   Doc process(const Node& n, Doc run, const Template* env, const Template* stdin_);
   Doc impossible(const Node& n, const std::string& what, const std::string& mend);

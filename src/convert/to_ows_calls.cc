@@ -52,6 +52,9 @@ bool makes_object(const Template& t) {
 
 }  // namespace
 
+// A mapping, or an expression: what is neither is the driver's to refuse, as it is here.
+Doc ToOws::mapping_of(const Template& t) { return makes_object(t) ? doc_of(t) : Doc(wrapped(jq_of(t))); }
+
 // The same for all attempts of one step, another for each item and round: what the engine's own key is.
 std::string ToOws::repetition_key(const Node& n) const {
   std::string key = "\\($workflow.id)/" + keys_.at(n.id);
@@ -115,9 +118,9 @@ Doc ToOws::http(const Node& n) {
       made.set("headers", wrapped("{\"Idempotency-Key\": " + key + "} + (" + jq_of(*headers) + ")"));
     }
   } else if (headers != nullptr) {
-    made.set("headers", doc_of(*headers));
+    made.set("headers", mapping_of(*headers));
   }
-  if (const Template* query = with.get("query"); query != nullptr) made.set("query", doc_of(*query));
+  if (const Template* query = with.get("query"); query != nullptr) made.set("query", mapping_of(*query));
   if (body != nullptr) made.set("body", doc_of(*body));
   const Template* output = with.get("output");
   const std::string form = output != nullptr ? text_of(output) : "whole";
@@ -148,8 +151,9 @@ Doc ToOws::http(const Node& n) {
 Doc ToOws::openapi(const Node& n) {
   Parts with(n.activity->with);
   Doc made = Doc::map();
-  for (const char* name : {"document", "operationId", "parameters"})
+  for (const char* name : {"document", "operationId"})
     if (const Template* t = with.get(name); t != nullptr) made.set(name, doc_of(*t));
+  if (const Template* t = with.get("parameters"); t != nullptr) made.set("parameters", mapping_of(*t));
   if (const Template* auth = with.get("authentication"); auth != nullptr && makes_object(*auth))
     made.set("authentication", authentication(*auth));
   const Template* output = with.get("output");
@@ -168,7 +172,7 @@ Doc ToOws::agent(const Node& n) {
   Doc made = Doc::map();
   for (const char* name : {"agent_role", "task", "model"})
     if (const Template* t = with.get(name); t != nullptr) made.set(name, one_expression(*t));
-  if (const Template* t = with.get("with"); t != nullptr) made.set("inputs", doc_of(*t));
+  if (const Template* t = with.get("with"); t != nullptr) made.set("inputs", mapping_of(*t));
   return Doc::map({{"call", "agent-task:1.0.0@perdure"}, {"with", std::move(made)}});
 }
 
@@ -179,7 +183,7 @@ Doc ToOws::process(const Node& n, Doc run, const Template* env, const Template* 
     const bool text = stdin_->type == Template::Type::constant && stdin_->constant.is_string();
     inner.set("stdin", text ? doc_of(*stdin_) : Doc(wrapped(jq_of(*stdin_))));
   }
-  if (env != nullptr) inner.set("environment", doc_of(*env));
+  if (env != nullptr) inner.set("environment", mapping_of(*env));
   Parts with(n.activity->with);
   const Template* codes = with.get("ok_codes");
   const std::string form = text_of(with.get("return"));

@@ -143,7 +143,7 @@ Doc ToOws::graph(const Node& block) {
       Doc task = step(n);
       if (!conditions[i].empty()) {
         if (task.find("if") != nullptr) task = do_list({{name_for(n), std::move(task)}});
-        task.set("if", wrapped("$context | " + conditions[i]));
+        task.set_first("if", wrapped("$context | " + conditions[i]));
         add_export(task, member(flags, n.name) + " = true");
       }
       task.line = n.place.line;

@@ -169,7 +169,7 @@ Doc ToOws::for_each(const Node& n, Doc body, const std::string& name) {
   const bool per_item = n.when != k_none && (when.uses_item || when.uses_index);
   Doc one;
   if (per_item) {
-    body.set("if", wrapped(said(n.when)));
+    body.set_first("if", wrapped(said(n.when)));
     one = do_list({{name == "none" ? "none_" : "none", nothing()}, {name, std::move(body)}});
   } else {
     one = do_list({{name, std::move(body)}});
@@ -234,7 +234,7 @@ Doc ToOws::step(const Node& n) {
   if (n.when != k_none && !per_item) {
     const bool stale = !loops_.empty() && needed_.count(n.id) > 0;
     if (stale) task = do_list({{name == "none" ? "none_" : "none", nothing()}, {name, std::move(task)}});
-    (stale ? task.find("do")->items()[1].members()[0].second : task).set("if", wrapped(said(n.when)));
+    (stale ? task.find("do")->items()[1].members()[0].second : task).set_first("if", wrapped(said(n.when)));
   }
   exports(n, task);
   return task;

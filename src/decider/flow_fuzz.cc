@@ -19,6 +19,7 @@ using namespace perdure::decider;
 namespace h = history;
 
 constexpr int k_decisions_max = 120;
+constexpr std::size_t k_events_max = 3'000;  // of an endless loop, say
 constexpr std::size_t k_state_bytes_max = std::size_t{1} << 20;
 
 // Answers that tasks of the standard look into.
@@ -42,7 +43,7 @@ class Life {
       const std::vector<h::Event> facts = next_facts();
       if (facts.empty() && !more_) return;
       decide_facts(facts);
-      if (encode_state(state_).size() > k_state_bytes_max) return;
+      if (encode_state(state_).size() > k_state_bytes_max || state_.last_seq > k_events_max) return;
     }
   }
 

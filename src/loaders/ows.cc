@@ -61,6 +61,9 @@ void OwsLoader::document(const YamlNode& node) {
     const YamlNode* n = m.get(name);
     return n != nullptr ? text(*n, name).value_or("") : std::string();
   };
+  for (const char* name : {"dsl", "namespace", "name", "version"})
+    if (const YamlNode* n = m.get(name); n != nullptr && scalar_value(*n).is_string() && n->text.empty())
+      error(*n, "`" + std::string(name) + "` is empty");
   const std::string dsl = word("dsl");
   if (!dsl.empty() && (!is_semantic_version(dsl) || !dsl.starts_with(k_supported)))
     error(*m.get("dsl"), "the version `" + dsl.substr(0, 40) + "` of the standard is not supported",
