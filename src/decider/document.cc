@@ -204,11 +204,40 @@ Evaluated<Value> mark_of(const State& state, plan::ExprId id, const Surroundings
   return Value(plan::secret_mark(state.info ? state.info->seed : 0, id));
 }
 
+// `$secrets` as an expression sees it that only hands them on.
+Evaluated<Value> marks_of(const State& state, const plan::Expression& e, const Surroundings& around) {
+  auto secrets = Value::object();
+  const auto use = plan::secret_use(e);
+  if (!use) return secrets;
+  for (const auto& path : use->paths) {
+    const plan::ExprId part = plan::find_secret_part(*state.plan, path);
+    if (part == plan::k_none) continue;
+    auto mark = mark_of(state, part, around);
+    if (!mark) return mark;
+    if (path.size() == 1) {
+      secrets.set(path[0], std::move(*mark));
+      continue;
+    }
+    const Value* known = secrets.find(path[0]);
+    Value members = known != nullptr ? *known : Value::object();
+    members.set(path[1], std::move(*mark));
+    secrets.set(path[0], std::move(members));
+  }
+  return secrets;
+}
+
 }  // namespace
 
 Evaluated<Value> evaluate(const State& state, plan::ExprId id, const Surroundings& around) {
   const plan::Expression& e = state.plan->exprs[id];
   if (!e.secrets.empty()) return mark_of(state, id, around);
+  if (state.plan->data_flow && around.secrets == nullptr && e.source.find("$secrets") != std::string::npos) {
+    const auto marks = marks_of(state, e, around);
+    if (!marks) return marks;
+    Surroundings with = around;
+    with.secrets = &*marks;
+    return evaluate(state, id, with);
+  }
   auto value = state.plan->data_flow ? evaluate_flow(state, e, around)
                                      : e.program->evaluate(document(state, e, around), around.variables);
   if (value) return std::move(*value);

@@ -24,6 +24,7 @@ struct Surroundings {
   const Value* input = nullptr;  // $input, if not the frame's
   const Value* output = nullptr;
   const Value* raw_output = nullptr;  // $task.output
+  const Value* secrets = nullptr;     // $secrets: marks
 };
 
 // An error is the workflow's fault `expression`, with the place in the file.

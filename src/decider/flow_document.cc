@@ -158,6 +158,7 @@ Value variable(const State& state, const Surroundings& around, const std::string
   if (name == "workflow") return workflow_descriptor(state);
   if (name == "task") return task_descriptor(state, around);
   if (name == "runtime") return runtime_descriptor();
+  if (name == "secrets") return around.secrets != nullptr ? *around.secrets : Value();
   if (name == "authorization") return authorization_descriptor(state, around);
   return scoped_variable(state, around, name);
 }

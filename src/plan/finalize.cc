@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "expr/hands_on.h"
 #include "plan/secrets.h"
 #include "plan/spelling.h"
 #include "plan/walk.h"
@@ -36,6 +37,7 @@ class Compiler {
       if (e.source.find("$secrets") != std::string::npos && !find_secrets(id, e)) continue;
       if (compile(id, e) && !plan_.data_flow) note_uses(id, e);
     }
+    if (errors_.empty()) add_parts();
     secrets_in_place();
     return std::move(errors_);
   }
@@ -51,35 +53,44 @@ class Compiler {
 
   // What it reads of `$secrets`; false when that can't be, which is told.
   bool find_secrets(ExprId id, Expression& e) {
-    std::vector<std::string> others = e.variables;
-    std::erase(others, "secrets");
-    // Both what it reads of `.` and what it reads of the variable, as parts of one root.
-    const auto traced =
-        expr::Program::compile(".secrets as $secrets | .dot | (" + e.source + "\n)", {.variables = others});
-    if (!traced) return true;  // compiling it says why
-    const expr::RootUse& use = (*traced)->root_use();
-    bool any = use.whole, all = use.whole, more = use.whole || !others.empty();
-    for (const auto& path : use.paths) {
-      const bool secret = path[0] == "secrets";
-      any = any || secret;
-      more = more || !secret;
-      all = all || (secret && path.size() == 1);
-      if (secret && path.size() > 1) add_unique(e.secrets, path[1]);
-    }
-    if (!any) return true;  // the word stands in a text
+    const auto use = secret_use(e);
+    if (!use || !use->any) return true;  // compiling it says why, or the word stands in a text
     const std::size_t at = e.source.find("$secrets");
-    if (all) {
+    if (use->whole) {
       errors_.push_back({id, at, "which secret? `$secrets` is read by name", "write it like `$secrets.NAME`"});
-    } else if (more) {
-      errors_.push_back({id, at, "an expression that reads `$secrets` reads nothing else",
-                         "its value is known only where it is used: put the rest into `${ }` of its own, as in "
-                         "`Bearer ${ $secrets.token }`"});
-    } else {
+      return false;
+    }
+    if (!use->others) {
+      for (const auto& path : use->paths) add_unique(e.secrets, path[0]);
       e.variables = {"secrets"};
-      if (!plan_.data_flow) return listed(id, e, at);
+      return plan_.data_flow || listed(id, e, at);
+    }
+    if (plan_.data_flow && expr::hands_on(e.source, {.variables = e.variables}, "secrets")) {
+      mixed_.push_back(id);
+      for (const auto& path : use->paths) parts_.emplace_back(id, path);
       return true;
     }
+    errors_.push_back({id, at,
+                       plan_.data_flow ? "this computes with a secret and with something else"
+                                       : "an expression that reads `$secrets` reads nothing else",
+                       "its value is known only where it is used: put the rest into `${ }` of its own, as in "
+                       "`Bearer ${ $secrets.token }`"});
     return false;
+  }
+
+  // Each part of a secret that is handed on among other things is an expression by itself.
+  void add_parts() {
+    for (const auto& [id, path] : parts_) {
+      if (find_secret_part(plan_, path) != k_none) continue;
+      Expression part;
+      part.source = secret_source(path);
+      part.place = plan_.exprs[id].place;
+      part.owner = plan_.exprs[id].owner;
+      part.variables = {"secrets"};
+      part.secrets = {path[0]};
+      plan_.exprs.push_back(std::move(part));
+      compile(static_cast<ExprId>(plan_.exprs.size() - 1), plan_.exprs.back());
+    }
   }
 
   // In the native dialect what is read must be listed; in the standard that is found out at run time.
@@ -106,8 +117,13 @@ class Compiler {
       if (!n.flow) continue;
       for (const RareTemplate* t : {&n.flow->input_from, &n.flow->output_as, &n.flow->export_as}) allow(*t, allow);
     }
+    // A part of another expression stands where that stands.
+    for (const auto& [id, path] : parts_)
+      if (const ExprId part = find_secret_part(plan_, path); part != k_none && fine[id]) fine[part] = true;
     for (ExprId id = 0; id < plan_.exprs.size(); ++id) {
-      if (plan_.exprs[id].secrets.empty() || fine[id]) continue;
+      const bool reads =
+          !plan_.exprs[id].secrets.empty() || std::find(mixed_.begin(), mixed_.end(), id) != mixed_.end();
+      if (!reads || fine[id]) continue;
       errors_.push_back({id, plan_.exprs[id].source.find("$secrets"), "a secret can't be read here",
                          "its value is known only to the call or process that it is given to"});
     }
@@ -207,6 +223,8 @@ class Compiler {
   std::vector<PlanError> errors_;
   std::unordered_map<std::string, std::shared_ptr<const expr::Program>> programs_;
   std::size_t suggestions_ = 0;
+  std::vector<ExprId> mixed_;  // read secrets and other things
+  std::vector<std::pair<ExprId, std::vector<std::string>>> parts_;
 };
 
 void write_constant(Template& t) {

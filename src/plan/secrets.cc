@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/hash.h"
+#include "base/json.h"
 
 namespace perdure::plan {
 namespace {
@@ -37,6 +38,41 @@ std::optional<SecretMark> find_secret_mark(std::string_view text, std::size_t fr
     return mark;
   }
   return std::nullopt;
+}
+
+std::optional<SecretUse> secret_use(const Expression& e) {
+  if (e.source.find("$secrets") == std::string::npos) return SecretUse{};
+  std::vector<std::string> others = e.variables;
+  std::erase(others, "secrets");
+  // Both what it reads of `.` and what it reads of the variable, as parts of one root.
+  const auto traced =
+      expr::Program::compile(".secrets as $secrets | .dot | (" + e.source + "\n)", {.variables = others});
+  if (!traced) return std::nullopt;
+  const expr::RootUse& root = (*traced)->root_use();
+  SecretUse use{root.whole, root.whole, root.whole || !others.empty(), {}};
+  for (const auto& path : root.paths) {
+    if (path[0] != "secrets") {
+      use.others = true;
+      continue;
+    }
+    use.any = true;
+    if (path.size() == 1) use.whole = true;
+    else use.paths.emplace_back(path.begin() + 1, path.end());
+  }
+  return use;
+}
+
+std::string secret_source(const std::vector<std::string>& path) {
+  std::string source = "$secrets";
+  for (const std::string& key : path) source += "[" + to_json(Value(key)) + "]";
+  return source;
+}
+
+ExprId find_secret_part(const Plan& plan, const std::vector<std::string>& path) {
+  const std::string source = secret_source(path);
+  for (ExprId id = 0; id < plan.exprs.size(); ++id)
+    if (!plan.exprs[id].secrets.empty() && plan.exprs[id].source == source) return id;
+  return k_none;
 }
 
 std::vector<std::string> listed_secrets(const Plan& plan) {

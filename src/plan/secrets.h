@@ -1,7 +1,8 @@
 #pragma once
-// Secrets. A secret's value is in no plan, state or history: an expression that reads `$secrets` reads nothing else, and what
-// the decider has of it is a mark. The mark stands for that expression in that run, goes wherever data goes, and becomes
-// the value in the arguments of an activity, as they are handed to the driver.
+// Secrets. A secret's value is in no plan, state or history: what the decider has of an expression that reads `$secrets` and
+// nothing else is a mark. The mark stands for that expression in that run, goes wherever data goes, and becomes the value
+// in the arguments of an activity, as they are handed to the driver. An expression that reads other things besides (in a data
+// flow) may only hand secrets on: it sees the mark of each part that it reads.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,6 +23,18 @@ struct SecretMark {
 };
 // The first text from `from` on that has the form of a mark, whoever made it.
 std::optional<SecretMark> find_secret_mark(std::string_view text, std::size_t from = 0);
+
+// What an expression reads of `$secrets`; nothing when it does not compile.
+struct SecretUse {
+  bool any = false;
+  bool whole = false;   // not only by name
+  bool others = false;  // `.` or other variables, too
+  std::vector<std::vector<std::string>> paths;
+};
+std::optional<SecretUse> secret_use(const Expression& e);
+// The expression that is one such part alone.
+std::string secret_source(const std::vector<std::string>& path);
+ExprId find_secret_part(const Plan& plan, const std::vector<std::string>& path);  // k_none when there is none
 
 // Names that the workflow says it needs.
 std::vector<std::string> listed_secrets(const Plan& plan);

@@ -37,7 +37,7 @@ TEST(SecretMark, IsNotInOtherTexts) {
 
 TEST(Secrets, VariableOfTheEnvironment) { EXPECT_EQ(secret_variable("api-key.v2"), "PERDURE_SECRET_API_KEY_V2"); }
 
-TEST(Secrets, AnExpressionThatReadsThemReadsNothingElse) {
+TEST(Secrets, WhatAnExpressionMayDoWithThem) {
   struct Case {
     const char* source;
     const char* message;  // empty: fine
@@ -51,9 +51,21 @@ TEST(Secrets, AnExpressionThatReadsThemReadsNothingElse) {
                         {"$secrets", "which secret", {}},
                         {"$secrets | keys", "which secret", {}},
                         {"$secrets[\"a\" + \"b\"]", "which secret", {}},
-                        {". + {x: $secrets.a}", "reads nothing else", {}},
-                        {"$secrets.a + $context.b", "reads nothing else", {}},
-                        {"if .x then $secrets.a else 1 end", "reads nothing else", {}}};
+                        {". + {x: $secrets.a}", "", {}},
+                        {"$secrets.a + $context.b", "", {}},
+                        {"{a: .x, b: [$secrets.a.b, $secrets.c]}", "", {}},
+                        {"\"\\(.x) \\($secrets.a)\"", "", {}},
+                        {"if .x then $secrets.a else 1 end", "", {}},
+                        {".x // $secrets.a", "", {}},
+                        {".x as $y | {$y, a: $secrets.a}", "", {}},
+                        {"if $secrets.a == .x then 1 else 2 end", "computes with a secret", {}},
+                        {".x + ($secrets.a | length)", "computes with a secret", {}},
+                        {"{(.x): 1, ($secrets.a): 2}", "computes with a secret", {}},
+                        {"$secrets.a as $y | {$y, x: .x}", "computes with a secret", {}},
+                        {"@base64 \"\\(.x):\\($secrets.a)\"", "computes with a secret", {}},
+                        {"def f: $secrets.a; .x + f", "computes with a secret", {}},
+                        {". as {($secrets.a): $y} | $y", "computes with a secret", {}},
+                        {"map(. + $secrets.a)", "computes with a secret", {}}};
   for (const Case& c : cases) {
     Plan plan;
     plan.data_flow = true;

@@ -112,6 +112,26 @@ class Secrets(harness.Case):
         return self.perdure('run', file, '--id', run_id, '--input', '{"name": "n"}', '--secret-file', self.secrets, *more,
                             **options)
 
+    def test_expressions_hand_them_on_among_other_things(self):
+        file = self.workflow('mixed', f"""
+  - call:
+      input: {{from: '. + {{pass: $secrets.login.password}}'}}
+      call: http
+      with:
+        method: post
+        endpoint: {self.url}/x
+        headers: {{X-Key: '${{ "\\(.name) \\($secrets.token)" }}'}}
+        body: '${{ {{name, pass, pin: $secrets.pin, user: ($context.user // $secrets.login.username)}} }}'
+""")
+        self.run_with(file, 'r1', want=harness.COMPLETED)
+        self.assertEqual(json.loads(Echo.log[0]['body']), {'name': 'n', 'pass': PASSWORD, 'pin': PIN, 'user': USER})
+        self.assertEqual(Echo.log[0]['headers']['x-key'], f'n {TOKEN}')
+        self.assert_secret('r1')
+        self.perdure('replay', 'r1', want=0)
+        unlisted = self.workflow('unlisted', "  - a: {set: '${ . + {x: $secrets.other} }'}\n")
+        self.run_with(unlisted, 'r2', want=harness.FAILED)
+        self.assertEqual(self.show('r2')['error']['status'], 403)
+
     def test_failures_and_retries_say_nothing_either(self):
         Echo.failing = 2
         call = '\n'.join('      ' + line for line in self.CALL.format(url=self.url).splitlines())
@@ -238,7 +258,7 @@ class Secrets(harness.Case):
         self.assert_secret('r1')
 
     def test_what_can_not_be_is_refused_when_the_file_is_read(self):
-        for task, told in (("{set: {a: '${ . + {x: $secrets.token} }'}}", 'reads nothing else'),
+        for task, told in (("{set: {a: '${ .x + ($secrets.token | length) }'}}", 'computes with a secret'),
                            ("{if: '$secrets.token == \"x\"', set: {a: 1}}", 'can\'t be read here'),
                            ("{set: {a: '${ $secrets }'}}", 'which secret'),
                            ("{emit: {event: {with: {type: a, data: '${ $secrets.token }'}}}}", 'can\'t be read here'),

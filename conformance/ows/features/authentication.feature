@@ -434,6 +434,41 @@ Feature: Authentication and secrets
 
   # docs/ows.md E12
   @http
+  Scenario: A secret that is added to the input of a task
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: test
+      name: a-secret-that-is-added-to-the-input-of-a-task
+      version: '1.0.0'
+    use: { secrets: [ token ] }
+    do:
+      - call:
+          input: { from: '. + { token: $secrets.token }' }
+          call: http
+          with:
+            method: get
+            endpoint: https://service.test/bearer/t-1
+            headers: { Authorization: '${ "\(.scheme) \(.token)" }' }
+          output: { as: .authenticated }
+    """
+    And given the workflow input is:
+    """yaml
+    scheme: Bearer
+    """
+    And given the secrets are:
+    """yaml
+    token: t-1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    true
+    """
+
+  # docs/ows.md E12
+  @http
   Scenario: A secret that is set for later tasks
     Given a workflow with definition:
     """yaml
