@@ -213,6 +213,9 @@ class Worker:
                 self.check(scenario)
             elif missing := self.companions(scenario):
                 more = f', not run: {missing}'
+            elif self.arguments.kill_everywhere and '@ws' in scenario.tags:
+                self.once(scenario)
+                more = ', not killed: a web socket does not send again what it has sent'
             elif self.arguments.kill_everywhere:
                 more = f', killed {self.everywhere(scenario)} times'
             elif self.arguments.reference and '@refused' in scenario.tags:
