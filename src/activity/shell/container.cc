@@ -9,6 +9,19 @@
 #include "base/json.h"
 
 namespace perdure::activity {
+
+// Names that the tool itself would heed come as an argument; all others by its environment, where nobody sees them.
+bool is_for_the_tool(std::string_view name) {
+  constexpr std::array<std::string_view, 12> k_begins = {"PATH",      "HOME",      "XDG_", "DOCKER_",
+                                                         "CONTAINER", "LD_",       "TMP",  "STORAGE",
+                                                         "BUILDAH_",  "REGISTRY_", "HTTP", "NO_PROXY"};
+  std::string upper(name);
+  for (char& c : upper)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  return std::any_of(k_begins.begin(), k_begins.end(),
+                     [&](std::string_view begin) { return upper.starts_with(begin); });
+}
+
 namespace {
 
 constexpr DurationMs k_grace_ms = 4000;  // the script's: to kill and remove
@@ -82,18 +95,6 @@ std::string own_name(const Task& task) {
   for (char& c : step)
     if (!is_name(std::string(1, c))) c = '-';
   return "perdure-" + step + "-" + key_of(task);
-}
-
-// Names that the tool itself would heed come as an argument; all others by its environment, where nobody sees them.
-bool is_for_the_tool(std::string_view name) {
-  constexpr std::array<std::string_view, 12> k_begins = {"PATH",      "HOME",      "XDG_", "DOCKER_",
-                                                         "CONTAINER", "LD_",       "TMP",  "STORAGE",
-                                                         "BUILDAH_",  "REGISTRY_", "HTTP", "NO_PROXY"};
-  std::string upper(name);
-  for (char& c : upper)
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  return std::any_of(k_begins.begin(), k_begins.end(),
-                     [&](std::string_view begin) { return upper.starts_with(begin); });
 }
 
 class Reader {

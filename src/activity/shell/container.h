@@ -27,4 +27,7 @@ Command removal(const std::string& engines, const std::string& key);
 // Removes containers that were to be removed some time after their end, by an engine that ended before.
 Command sweep(const std::string& engines);
 
+// Whether a variable of the container is passed as an argument, which others see, because the tool itself would heed it.
+bool is_for_the_tool(std::string_view name);
+
 }  // namespace perdure::activity

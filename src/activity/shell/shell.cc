@@ -149,8 +149,9 @@ class Shell final : public Driver {
 
   std::vector<std::string> types() const override { return {"shell", "script", "container"}; }
   // Everybody on the machine can read the arguments of a process.
-  bool takes_secret(std::string_view, std::string_view member) const override {
+  bool takes_secret(std::string_view type, std::string_view member) const override {
     if (member.starts_with("script.")) member.remove_prefix(7);
+    if (type == "container" && member.starts_with("env.") && is_for_the_tool(member.substr(4))) return false;
     return member.starts_with("env.") || member.starts_with("stdin");
   }
   void start(Task task, OnDone done) override;

@@ -66,6 +66,9 @@ TEST_F(Shell, TakesSecretsWhereNobodyElseSeesThem) {
     EXPECT_TRUE(driver_->takes_secret("shell", member)) << member;
   for (const char* member : {"argv[1]", "args[0]", "source", "script.source", "script.args[0]", "cwd", "env"})
     EXPECT_FALSE(driver_->takes_secret("script", member)) << member;
+  EXPECT_TRUE(driver_->takes_secret("container", "env.KEY"));
+  EXPECT_FALSE(driver_->takes_secret("container", "env.HTTP_KEY"));
+  EXPECT_FALSE(driver_->takes_secret("container", "image"));
 }
 
 TEST_F(Shell, GivesExitCodeAndBothStreams) {
