@@ -96,6 +96,7 @@ Doc ToOws::http(const Node& n) {
   const Template* url = with.get("url");
   Doc endpoint = url != nullptr ? one_expression(*url) : Doc("");
   const std::string literal_url = url != nullptr ? text_of(url) : "";
+  if (literal_url.empty() && url != nullptr) endpoint = Doc(wrapped(jq_of(*url)));
   if (literal_url.find_first_of("{ ") != std::string::npos) endpoint = Doc(wrapped(quoted(literal_url)));
   if (const Template* auth = with.get("auth"); auth != nullptr) {
     if (makes_object(*auth) && keys_of(*auth) != std::vector<std::string>{"header"}) {

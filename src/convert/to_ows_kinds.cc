@@ -38,7 +38,11 @@ Doc ToOws::kind(const Node& n, const std::string& name) {
     case Kind::wait: return wait(n);
     case Kind::listen: return listen(n);
     case Kind::review: return review(n);
-    case Kind::set: return Doc::map({{"set", doc_of(n.set)}});
+    case Kind::set: {
+      Doc set = doc_of(n.set);
+      if (set.type() != Doc::Type::map || set.empty()) set = Doc(wrapped(jq_of(n.set)));
+      return Doc::map({{"set", std::move(set)}});
+    }
     case Kind::emit: return emit(n);
     case Kind::subflow: return subflow(n);
     case Kind::attempt: return attempt(n);
