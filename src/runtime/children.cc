@@ -63,26 +63,34 @@ void Shard::start_child(const Run& parent, const decider::StartChild& command) {
   info->parent_frame = command.frame;
   info->depth = parent.state.info->depth + 1;
   Shard& home = core_.shard_of(info->run);
-  home.post(CallMessage{[&home, plan = *plan, info, wait = command.wait] { home.begin_child(plan, info, wait); }});
+  home.post(CallMessage{[&home, plan = *plan, info, command] { home.begin_child(plan, info, command); }});
 }
 
+// Unless it was cancelled meanwhile: it was not there then, and the parent has been told so.
 void Shard::start_child_again(const RunKey& parent, const decider::StartChild& command) {
   const auto run = find(parent);
-  if (run) start_child(**run, command);
-  else if (is_passing(run.error())) defer(CallMessage{[this, parent, command] { start_child_again(parent, command); }});
+  if (!run) {
+    if (is_passing(run.error())) defer(CallMessage{[this, parent, command] { start_child_again(parent, command); }});
+    return;
+  }
+  const decider::State& state = (*run)->state;
+  if (history::is_closed(state.status) || command.frame >= state.frames.size()) return;
+  const decider::Frame& frame = state.frames[command.frame];
+  if (frame.live && frame.command == command.command && !frame.cancel_wanted) start_child(**run, command);
 }
 
 // On the child's shard.
-void Shard::begin_child(const PlanPtr& plan, const std::shared_ptr<const history::StartInfo>& info, bool wait) {
+void Shard::begin_child(const PlanPtr& plan, const std::shared_ptr<const history::StartInfo>& info,
+                        const decider::StartChild& command) {
   if (auto existing = find(info->run)) {
-    return when_durable(**existing, [this, plan, info, wait](const Status& status) {
+    return when_durable(**existing, [this, info, command](const Status& status) {
       if (!status) return;  // the parent asks again after the store's recovery
       const auto child = find(info->run);
-      if (child) child_found(**child, *info, wait);
-      else if (is_passing(child.error())) begin_child_again(plan, info, wait);
+      if (child) child_found(**child, *info, command.wait);
+      else if (is_passing(child.error())) begin_child_again(*info, command);
     });
   } else if (is_passing(existing.error())) {
-    return begin_child_again(plan, info, wait);
+    return begin_child_again(*info, command);
   } else if (existing.error().code != ErrorCode::not_found) {
     return child_ended({info->run.tenant, info->parent},
                        failed(info->parent_frame, info->parent_command, "subflow.failed", existing.error().message));
@@ -90,15 +98,20 @@ void Shard::begin_child(const PlanPtr& plan, const std::shared_ptr<const history
   StartMessage message{plan,
                        info,
                        true,
-                       [this, info, wait](Result<engine::Started> started) {
+                       [this, info, wait = command.wait](Result<engine::Started> started) {
                          if (started && !wait) child_ended({info->run.tenant, info->parent}, begun(*info));
                        },
                        {}};
   receive(message);
 }
 
-void Shard::begin_child_again(const PlanPtr& plan, const std::shared_ptr<const history::StartInfo>& info, bool wait) {
-  defer(CallMessage{[this, plan, info, wait] { begin_child(plan, info, wait); }});
+// By way of the parent, who may not want it any more by then.
+void Shard::begin_child_again(const history::StartInfo& child, const decider::StartChild& command) {
+  const RunKey parent{child.run.tenant, child.parent};
+  Shard& home = core_.shard_of(parent);
+  home.post(CallMessage{[&home, parent, command] {
+    home.defer(CallMessage{[&home, parent, command] { home.start_child_again(parent, command); }});
+  }});
 }
 
 void Shard::child_found(const Run& child, const history::StartInfo& wanted, bool wait) {

@@ -540,6 +540,17 @@ TYPED_TEST(EngineConformance, RetentionKeepsOpenRuns) {
   EXPECT_FALSE(w.engine->describe(closed));
 }
 
+TYPED_TEST(EngineConformance, ADueTimerNeedsNoRoom) {
+  World& w = this->w_;
+  w.options.shards = 3;
+  w.options.timers_in_memory = 1;
+  w.kill();
+  w.start("name: t\nsteps: [{id: z, wait: 20s}]\n", "late");
+  for (int i = 0; i < 8; ++i) w.start("name: t\nsteps: [{id: z, wait: 3s}]\n", "r" + std::to_string(i));
+  for (int i = 0; i < 5; ++i) w.pass(1'000);
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(w.status({"default", "r" + std::to_string(i)}), "completed") << i;
+}
+
 // An open run may still have to undo what those below it did, at any depth.
 TYPED_TEST(EngineConformance, RetentionKeepsAllBelowAnOpenRun) {
   World& w = this->w_;

@@ -62,6 +62,15 @@ Result<Value> complete_event(Value event, const std::string& id, TimeMs now) {
 
 void publish_event(Core& core, const std::string& tenant, const Value& event,
                    std::function<void(Result<std::vector<RunKey>>)> done) {
+  // A store that is being recovered does not show who listens.
+  const std::uint64_t failures = core.health.failures;
+  const auto is_well = [&core, failures] { return !core.health.failed && core.health.failures == failures; };
+  const auto trouble = [&core] {
+    const std::lock_guard lock(core.health.mutex);
+    return fail(ErrorCode::io, "events can't be given to those who listen now (" + core.health.reason +
+                                   "); the store is being recovered, try again");
+  };
+  if (!is_well()) return done(trouble());
   const std::string prefix = "listening/" + tenant + "/";
   const Bytes json(to_json(event));
   const std::string id =
@@ -88,6 +97,7 @@ void publish_event(Core& core, const std::string& tenant, const Value& event,
     if (page->size() < k_page) break;
     after = page->back().first;
   }
+  if (scanned && !is_well()) scanned = trouble();
   answers->one({}, scanned);
 }
 

@@ -108,6 +108,35 @@ TEST(Failure, AParentAndItsChildrenFindEachOtherOnceTheyCanBeRead) {
   EXPECT_EQ(w.status(parent), "completed");
 }
 
+TEST(Failure, NoEventIsTakenWhileTheStoreIsBroken) {
+  World w;
+  w.start("name: t\nsteps: [{id: a, call: work.slow, with: {}}]\n", "r");
+  w.store->fail_commits = 1;
+  w.store->fail_recoveries = 3;
+  w.work->release();
+  w.settle();
+  const Value event = Value::object({{"type", "a"}});
+  EXPECT_EQ(w.engine->publish("default", event).error().code, ErrorCode::io);
+  for (int i = 0; i < 20; ++i) w.pass(5'000);
+  EXPECT_TRUE(w.engine->publish("default", event));
+}
+
+// Whoever cancels a child that is not there is told so; then it must not come any more.
+TEST(Failure, AChildThatIsCancelledBeforeItCouldBeginNeverBegins) {
+  World w;
+  ASSERT_TRUE(w.engine->register_workflow(testing::plan_of("name: c\nsteps: [{id: a, call: work.a}]\n")));
+  for (int seq = 1; seq < 10; ++seq) w.store->fail_loads[{"default", "p." + std::to_string(seq)}] = ErrorCode::io;
+  const RunKey parent = w.start("name: p\nsteps: [{id: s, subflow: c}]\n", "p");
+  w.settle();
+  EXPECT_EQ(w.status(parent), "running");
+  w.store->fail_loads.clear();
+  ASSERT_TRUE(w.engine->cancel(parent, "me", ""));
+  for (int i = 0; i < 5; ++i) w.pass(1'000);
+  EXPECT_EQ(w.status(parent), "cancelled");
+  EXPECT_EQ(w.engine->list({})->runs.size(), 1U);
+  EXPECT_EQ(w.work->count("work.a"), 0);
+}
+
 // A shard may sleep through a whole recovery and the failure after it.
 TEST(Failure, CommitsMayFailAgainRightAfterARecoveryInAnyOrderOfTurns) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {

@@ -11,6 +11,7 @@ namespace perdure::runtime {
 namespace {
 
 constexpr std::size_t k_page = 512;
+constexpr std::size_t k_due_at_once = 64;       // timers, when there is no room for those to come
 constexpr std::size_t k_recovering_max = 2048;  // handed to shards and not looked at yet
 constexpr DurationMs k_window_ms = 30'000;      // how far ahead timers are held in memory
 constexpr DurationMs k_tick_ms = 1'000;         // the clock may be set, so look at least that often
@@ -118,12 +119,15 @@ bool Keeper::bring_timers(TimeMs now) {
   const storage::Wake from = core_.horizon.get();
   const std::size_t room_left =
       core_.options.timers_in_memory - std::min(core_.timers.load(), core_.options.timers_in_memory);
-  if (from.at > now + k_window_ms / 2 || room_left == 0) return false;
-  const std::size_t limit = std::min(room_left, k_page);
+  // What is due goes at once and needs no room: what is held may be later by far.
+  const bool full = room_left == 0;
+  if (from.at > (full ? now : now + k_window_ms / 2)) return false;
+  const TimeMs until = full ? now + 1 : now + k_window_ms;
+  const std::size_t limit = full ? k_due_at_once : std::min(room_left, k_page);
   // Shards hold what they set from here on; what was set before is in the scan.
-  core_.horizon.set(now + k_window_ms, RunKey{"", ""});
+  core_.horizon.set(until, RunKey{"", ""});
   const std::optional<storage::Wake> after = from.run.id.empty() ? std::nullopt : std::optional<storage::Wake>(from);
-  auto page = core_.store->wakes(from.at, now + k_window_ms, after, limit);
+  auto page = core_.store->wakes(from.at, until, after, limit);
   if (!page) {
     core_.horizon.lower(from.at, from.run);
     return false;

@@ -171,8 +171,9 @@ class Shard {
   // children.cc
   void start_child(const Run& parent, const decider::StartChild& command);
   void start_child_again(const RunKey& parent, const decider::StartChild& command);
-  void begin_child(const PlanPtr& plan, const std::shared_ptr<const history::StartInfo>& info, bool wait);
-  void begin_child_again(const PlanPtr& plan, const std::shared_ptr<const history::StartInfo>& info, bool wait);
+  void begin_child(const PlanPtr& plan, const std::shared_ptr<const history::StartInfo>& info,
+                   const decider::StartChild& command);
+  void begin_child_again(const history::StartInfo& child, const decider::StartChild& command);
   void child_found(const Run& child, const history::StartInfo& wanted, bool wait);
   void cancel_child(const RunKey& parent, const decider::CancelChild& command);
   void undo_child(const Run& parent, const decider::UndoChild& command);

@@ -29,6 +29,18 @@ bool is_plain(const plan::Flow& flow) { return flow.output_as.is_null() && flow.
 
 }  // namespace
 
+bool may_listen_for(const plan::Plan& plan, const std::string& type) {
+  const auto any = [&](const std::vector<plan::EventFilter>& filters) {
+    return std::any_of(filters.begin(), filters.end(), [&](const plan::EventFilter& filter) {
+      const Value* wanted = constant_of(filter, "type");
+      return wanted != nullptr && *wanted == Value(type);
+    });
+  };
+  return std::any_of(plan.nodes.begin(), plan.nodes.end(), [&](const plan::Node& node) {
+    return node.flow && node.flow->events && (any(node.flow->events->filters) || any(node.flow->events->until_events));
+  });
+}
+
 void FlowCheck::before(const h::Event& event, const decider::State& state, std::uint64_t seq, TimeMs now) {
   if (const auto* e = std::get_if<h::EventReceived>(&event)) {
     if (auto parsed = parse_json(e->event.view())) waiting_.push_back({seq, std::move(*parsed)});

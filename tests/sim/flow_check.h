@@ -60,4 +60,7 @@ class FlowCheck {
   bool goes_on_ = false;         // a run that was retried or restarted begins in the middle: its tasks are not judged
 };
 
+// Whether a listen of the plan takes events of that type.
+bool may_listen_for(const plan::Plan& plan, const std::string& type);
+
 }  // namespace perdure::sim

@@ -269,6 +269,7 @@ void Inspector::cover(const HistoryCheck& check) {
 }
 
 void Inspector::judge_ledger() const {
+  if (damage_seen_ > 0) return;  // a child that could not be read has failed for its parent, or could not be undone
   for (const auto& [run, check] : runs_) {
     const Reading& reading = check->reading();
     if (!reading.whole) continue;

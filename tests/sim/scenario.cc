@@ -39,7 +39,15 @@ constexpr Weight k_busy[] = {
 };
 
 // What is decided about flows is decided apart, so that worlds without any are what they were before there were flows.
-constexpr std::uint64_t k_flow_stream = 7'000;
+constexpr std::uint64_t k_flow_stream = 7'000, k_rare_stream = 8'000;
+
+// What is rare by itself is made to meet what it needs to matter.
+void make_rare(Random& random, bool rots, Settings& s) {
+  if (rots && random.chance(40)) s.big_percent = 15;  // a blob that may rot
+  if (s.big_percent != 0 && random.chance(40)) s.retention_ms = std::uint64_t{1000} * random.between(600, 7200);
+  if (s.snapshot_over_bytes < 8'000 && random.chance(20)) s.compact_over_events = random.between(20, 200);
+  if (s.in_flight < 5 && random.chance(50)) s.at_once_percent = 5;  // most wait in the queue
+}
 
 template <std::size_t N>
 Act pick(Random& random, const Weight (&weights)[N]) {
@@ -147,6 +155,8 @@ Scenario make_scenario(std::uint64_t seed, Mix mix) {
   const bool busy = random.one_in(25) || mix == Mix::busy;
   scenario.settings = random_settings(random, seed, busy);
   const bool rots = random.chance(8);
+  Random rare(sim::mix(seed, k_rare_stream));
+  make_rare(rare, rots, scenario.settings);
   ProgramRules rules;
   rules.busy = busy;
   rules.huge = scenario.settings.big_percent != 0 && !busy;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "decider/state.h"
 #include "loaders/load.h"
 #include "sim/flow_program.h"
 #include "sim/look.h"
@@ -229,10 +230,17 @@ class World {
       case Act::pause: status = engine().pause(run, "sim", ""), inspector_.strike(Fault::pause, run); break;
       case Act::resume: status = engine().resume(run, "sim", ""); break;
       case Act::cancel: status = engine().cancel(run, "sim", ""), inspector_.strike(Fault::cancel, run); break;
-      case Act::terminate: status = engine().terminate(run, "sim", ""), inspector_.strike(Fault::terminate, run); break;
+      case Act::terminate: return terminate(run);
       default: status = engine().retry(run, "sim", ""); break;
     }
     if (!status) judge_error("message to " + id, status.error());
+  }
+  // What is out answers a run that has gone on without it, when it is retried at once.
+  void terminate(const RunKey& run) {
+    inspector_.strike(Fault::terminate, run);
+    Status status = engine().terminate(run, "sim", "");
+    if (status && random_.chance(50)) status = engine().retry(run, "sim", "");
+    if (!status) judge_error("message to " + run.id, status.error());
   }
   // One sender, who goes on only when the one before was acknowledged, and sometimes repeats itself.
   void signal(const RunKey& run, Client& client) {
@@ -279,13 +287,18 @@ class World {
     if (machine_.has_stopped()) return;
     if (!told) return judge_error("event", told.error());
     for (const RunKey& run : *told) told_.emplace_back(run, "/sim " + id);
+    // And whoever may want it has been told.
+    for (const auto& [run, check] : inspector_.runs())
+      if (check && !check->reading().ended && may_listen_for(*check->reading().plan, type))
+        told_.emplace_back(run, "/sim " + id);
   }
   void judge_told() {
     for (auto& [run, id] : std::exchange(told_, {})) {
       const auto found = inspector_.runs().find(run);
       if (found == inspector_.runs().end() || !found->second || !found->second->reading().whole) continue;
-      if (!found->second->reading().events.contains(id))
-        judge_.violated(16, "run " + run.id + ": event " + id + " was acknowledged and is gone");
+      const Reading& reading = found->second->reading();
+      if (!reading.ended && !reading.events.contains(id))
+        judge_.violated(16, "run " + run.id + ": event " + id + " was acknowledged and is not there");
     }
   }
   void review() {
@@ -335,8 +348,42 @@ class World {
     }
     inspector_.look(depth);
     judge_told();
+    judge_rest();
     outside_.all_durable();
     machine_.set_quiet(was_quiet);
+  }
+  // A timer whose time is over, or nothing.
+  std::optional<std::string> late_timer() {
+    constexpr DurationMs k_late_ms = 2'000;
+    for (const auto& [run, check] : inspector_.runs()) {
+      if (!check || check->reading().ended || !check->reading().whole) continue;
+      const TimeMs due = decider::next_timer(check->reading().state);
+      if (due < machine_.clock().now_ms() - k_late_ms)
+        return "run " + run.id + " has a timer that was due at " + format_timestamp(due);
+    }
+    return std::nullopt;
+  }
+  // The engine is at rest, and has looked at its clock: what is due has come, and what waits has no room.
+  void judge_rest() {
+    for (int tries = 0; tries < 3 && !judge_.failed() && late_timer(); ++tries) {  // a read that failed is done again
+      machine_.pass(1'000);
+      if (is_well()) inspector_.look(Depth::new_events);
+    }
+    if (judge_.failed()) return;
+    if (const auto late = late_timer()) return judge_.violated(13, *late);
+    std::size_t out = 0;
+    bool limited = false;
+    for (const auto& [run, check] : inspector_.runs()) {
+      if (!check || check->reading().ended) continue;
+      const Reading& reading = check->reading();
+      limited = limited || !reading.whole;
+      if (!reading.whole) continue;
+      for (const plan::Node& node : reading.plan->nodes) limited = limited || node.rate_limit.per_second > 0;
+      out += reading.state.in_flight;
+    }
+    if (!limited && outside_.held() < std::min<std::size_t>(out, settings_.in_flight))
+      judge_.violated(31, std::to_string(out) + " attempts are asked for, " + std::to_string(outside_.held()) +
+                              " are out, and there is room for " + std::to_string(settings_.in_flight));
   }
   void look_at_what_is_new() {
     if (judge_.failed()) return;
