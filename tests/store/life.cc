@@ -201,7 +201,6 @@ class Life {
     else if (what < 91) erase_blob();
     else if (what < 93) back_up();
     else if (what < 95) check_whole();
-    else if (what < 96) second_process();
     else if (what < 97) static_cast<void>(store_->commit({{}, {}, store_->epoch()}, [](const Status&) {}));
     else
       while (store_->lend_thread()) {}
@@ -312,10 +311,6 @@ class Life {
     const auto disk = files_.after_power_loss({"between calls", nowhere}, random_.next());
     check_backup(*disk, 0);
     backup_.clear();
-  }
-
-  void second_process() {
-    if (open(files_, k_directory)) failed("a second process has opened the store");
   }
 
   void check_whole() {
