@@ -91,7 +91,7 @@ struct Options {
   std::chrono::milliseconds keep_closed_runs{0};  // then they are removed; 0: kept
   // The value of a secret that a workflow lists, as JSON; nothing when there is none. Asked for from any thread, when it is
   // needed; kept nowhere.
-  std::function<std::optional<std::string>(std::string_view name)> secret;
+  std::function<std::optional<std::string>(std::string_view name)> secret = {};
 };
 
 struct Run {
