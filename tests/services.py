@@ -45,10 +45,11 @@ class Containers:
     """docker or podman with an image to run, where that can be had here: `reason` says why not."""
 
     def __init__(self, folder):
-        self.env, self.reason, self.folder = {}, '', folder
+        self.env, self.reason, self.folder, self.others = {}, '', folder, set()
         self.tool = self.find()
         if self.tool and not self.has_image():
             self.tool = None
+        self.others = set(self.named()) if self.tool else set()  # what earlier tests, or people, left
 
     def run(self, *words):
         return subprocess.run([self.tool, *words], env={**os.environ, **self.env}, capture_output=True, text=True,
@@ -91,5 +92,6 @@ class Containers:
         return not self.reason
 
     def named(self, run_label=''):
-        """Names of what containers there are that Perdure made."""
-        return self.run('ps', '--all', '--filter', 'label=dev.perdure.command' + run_label, '--format', '{{.Names}}').stdout.split()
+        """Names of the containers that Perdure made since."""
+        made = self.run('ps', '--all', '--filter', 'label=dev.perdure.command' + run_label, '--format', '{{.Names}}')
+        return [name for name in made.stdout.split() if name not in self.others]

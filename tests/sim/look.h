@@ -64,11 +64,13 @@ class Inspector {
   };
   HistoryCheck* check_of(const RunKey& run);
   void look_at(const engine::RunSummary& row, Depth depth);
+  bool listed_as_it_is(const engine::RunSummary& row, HistoryCheck& check);
   Status read(HistoryCheck& check, std::uint64_t from);
   void replay(const RunKey& run, const Reading& reading);
   void compare_view(const HistoryCheck& check, const engine::RunSummary& row);
   void look_at_messages(const HistoryCheck& check);
   void look_for_missing(const std::set<RunKey>& listed);
+  bool is_outlived_parent(const std::string& finding) const;
   bool may_be_gone(const HistoryCheck& check) const;
   void look_at_handed_out(const std::set<RunKey>& listed);
   void cover(const HistoryCheck& check);
