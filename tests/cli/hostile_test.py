@@ -158,7 +158,7 @@ steps:
                 os.remove(began)
 
     def test_resume_all(self):
-        timed = 'name: timed\nsteps: [{id: z, wait: 1s}]\n'
+        timed = 'name: timed\nsteps: [{id: z, wait: 5s}]\n'
         for name, text in (('good', timed), ('bad', timed[:-2] + ', {id: r, raise: {type: no}}]\n'), ('paused', timed),
                            ('asks', 'name: asks\nsteps: [{id: l, listen: x}]\n')):
             self.perdure('run', self.write(name + '.yaml', text), '--id', name, '--until-idle', want=harness.WAITING)

@@ -348,7 +348,7 @@ do:
         operation: slow
         subscription: {filter: '${ false }', consume: {while: '${ true }'}}
 """), '--id', 'r')
-        time.sleep(0.5)
+        time.sleep(4)  # also where sanitizers slow it down
         running.kill()
         running.wait()
         self.perdure('cancel', 'r')
@@ -433,7 +433,7 @@ do:
         running = self.spawn('run', self.write('w.yaml', HEAD + """
 do:
   - box:
-      timeout: {after: {seconds: 3}}
+      timeout: {after: {seconds: 12}}
       run:
         container: {image: perdure-test-busybox, pullPolicy: never, command: 'trap "" TERM; sleep 1000', lifetime: {cleanup: never}}
 """), '--id', 'r')

@@ -38,7 +38,6 @@ class Inbox {
   std::size_t bytes_ = 0;  // of messages_, as values
   bool begun_ = false;
   Form form_ = Form::whole;
-  bool json_ = false;
   Value headers_;        // of the answer
   std::string partial_;  // of a line or an answer
   bool after_cr_ = false;
