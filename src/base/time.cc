@@ -211,7 +211,9 @@ Result<TimeMs> parse_timestamp(std::string_view text) {
 std::string format_timestamp(TimeMs time) {
   using namespace std::chrono;
   if (time == k_never) return "never";
-  const auto point = sys_time<milliseconds>(milliseconds(time));
+  // RFC 3339 has the years 0 to 9999; what is beyond comes from damaged bytes only.
+  constexpr TimeMs k_first = -62'167'219'200'000, k_last = 253'402'300'799'999;
+  const auto point = sys_time<milliseconds>(milliseconds(std::clamp(time, k_first, k_last)));
   const auto day_start = floor<days>(point);
   const year_month_day date(day_start);
   const auto rest = (point - day_start).count();

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace perdure {
 namespace {
 
@@ -97,6 +99,8 @@ TEST(Timestamp, Formats) {
   EXPECT_EQ(format_timestamp(1'767'323'045'678), "2026-01-02T03:04:05.678Z");
   EXPECT_EQ(format_timestamp(-1), "1969-12-31T23:59:59.999Z");
   EXPECT_EQ(format_timestamp(k_never), "never");
+  EXPECT_EQ(format_timestamp(std::numeric_limits<TimeMs>::min()), "0000-01-01T00:00:00.000Z");
+  EXPECT_EQ(format_timestamp(k_never - 1), "9999-12-31T23:59:59.999Z");
 }
 
 }  // namespace
