@@ -46,7 +46,7 @@ struct Filler {
   }
   template <class T>
   void fill_fields(T& value) {
-    for_each_field(value, [this](std::string_view, auto& field) { fill(field); });
+    for_each_field(value, [this](std::string_view, auto& field) { this->fill(field); });
   }
 };
 

@@ -56,6 +56,10 @@ void FlowCheck::before(const h::Event& event, const decider::State& state, std::
   if (const auto* e = std::get_if<h::StepSkipped>(&event)) skipped(state, *e);
   if (const auto* e = std::get_if<h::StepCompleted>(&event)) completed(state, *e);
   if (std::holds_alternative<h::ContextExported>(event) && begun_) ++exports_;
+  if (const auto* e = std::get_if<h::ItemsFixed>(&event)) {
+    const auto items = parse_json(e->items.view());
+    tasks_[e->frame].items = items ? static_cast<std::uint32_t>(items->size()) : 0;
+  }
   if (const auto* e = std::get_if<h::LoopIterated>(&event)) {
     Task& task = tasks_[e->frame];
     if (e->iteration != ++task.iteration)
@@ -169,6 +173,10 @@ void FlowCheck::check_output(const decider::State& state, const Task& task, cons
   if (node.kind == Kind::listen) check_listened(task, node, state.ending);
   if (!state.ending && node.kind == Kind::tasks && task.next < node.children.size())
     violated_(k_flow, "the list ends before its task " + std::to_string(task.next));
+  if (!state.ending && node.kind == Kind::each && node.flow->each->while_ == plan::k_none &&
+      task.iteration != task.items)
+    violated_(k_flow,
+              "a loop over " + std::to_string(task.items) + " items ends after " + std::to_string(task.iteration));
   if (!is_plain(*node.flow)) return;
   Bytes expected;
   switch (node.kind) {

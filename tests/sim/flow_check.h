@@ -28,7 +28,7 @@ class FlowCheck {
  private:
   struct Task {
     Bytes input, now;  // what came to it; to its next child
-    std::uint32_t next = 0, iteration = 0;
+    std::uint32_t next = 0, iteration = 0, items = 0;
     std::map<std::uint32_t, Bytes> branches;  // of a fork, those that have ended, or were skipped
     Bytes winner;
     bool has_winner = false, has_skipped = false;
