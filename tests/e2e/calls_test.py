@@ -331,7 +331,6 @@ do:
             time.sleep(0.9)  # it is killed anywhere
             running.kill()
             running.wait()
-            words = ['resume', 'r', '--json']
         self.perdure(*words, want=harness.COMPLETED)
         numbers = self.output()
         self.assertEqual(len(numbers), 12)
@@ -345,10 +344,10 @@ do:
       call: asyncapi
       with:
         document: {endpoint: doc.yaml}
-        operation: slow
+        operation: sse
         subscription: {filter: '${ false }', consume: {while: '${ true }'}}
 """), '--id', 'r')
-        time.sleep(4)  # also where sanitizers slow it down
+        harness.until(lambda: self.web.sent > 1, what='the subscription')
         running.kill()
         running.wait()
         self.perdure('cancel', 'r')
@@ -425,9 +424,12 @@ do:
     def test_what_was_to_be_removed_while_nothing_ran_goes_next_time(self):
         self.container('command: echo here\n          lifetime: {cleanup: eventually, after: {milliseconds: 100}}')
         self.assertEqual(len(self.containers.named()), 1)
-        time.sleep(1.2)  # its time is counted in seconds
-        self.container('command: echo here\n          lifetime: {cleanup: always}', 'next')
-        harness.until(lambda: not self.containers.named(), what='its removal')
+        runs = iter(range(1000))
+
+        def next_time():  # its time is counted in seconds
+            self.container('command: echo here\n          lifetime: {cleanup: always}', f'next-{next(runs)}')
+            return not self.containers.named()
+        harness.until(next_time, what='its removal')
 
     def test_cancelling_kills_it(self):
         running = self.spawn('run', self.write('w.yaml', HEAD + """
