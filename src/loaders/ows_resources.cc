@@ -158,7 +158,10 @@ void OwsLoader::external_function(NodeId id, const Members& m, const YamlNode& c
   const SourceText source(*read, uri);
   const auto tree = read_yaml(source, limits_, wrong);
   const std::size_t nodes = plan_->nodes.size(), exprs = plan_->exprs.size();
-  if (tree && wrong.empty()) {
+  const auto is_wrong = [&] {
+    return std::any_of(wrong.begin(), wrong.end(), [](const Diagnostic& d) { return d.severity == Severity::error; });
+  };
+  if (tree && !is_wrong()) {
     OwsLoader other(source, *tree, limits_, known_, wrong);
     other.lend(*this);
     other.base_ = uri;
@@ -186,7 +189,7 @@ void OwsLoader::external_function(NodeId id, const Members& m, const YamlNode& c
     if (d.severity == Severity::error) error(call, message, d.hint);
     else warn(call, message, d.hint);
   }
-  if (wrong.empty()) return;
+  if (tree && !is_wrong()) return;
   at(id).children.clear();
   plan_->nodes.erase(plan_->nodes.begin() + static_cast<std::ptrdiff_t>(nodes), plan_->nodes.end());
   plan_->exprs.erase(plan_->exprs.begin() + static_cast<std::ptrdiff_t>(exprs), plan_->exprs.end());
