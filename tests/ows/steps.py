@@ -136,9 +136,9 @@ class World:
                 continue
             task = tasks.setdefault(task_name(path), Task(task_name(path)))
             if kind in ('StepStarted', 'ActivityScheduled') and event.get('role', 'step') == 'step':
-                if kind == 'StepStarted' or frames.get(event['frame']) != path:  # not again when it leaves the queue
+                if kind == 'StepStarted' or frames.get(event.get('frame')) != path:  # not again when it leaves the queue
                     task.starts.append(event['seq'])
-                frames[event['frame']] = path if kind == 'StepStarted' else None
+                frames[event.get('frame')] = path if kind == 'StepStarted' else None
             elif kind == 'ActivityCompleted':
                 results[path] = event.get('result')
             elif kind == 'StepCompleted':
