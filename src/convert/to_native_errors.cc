@@ -140,7 +140,7 @@ Doc ToNative::handler(const Node& n, const std::string& out) {
   return steps;
 }
 
-// Without a handler an error goes on when it is not tried again; with one, trying again is a try of its own within.
+// Trying again is a clause of its own: an error that it has not mended is for the handler, or goes on.
 void ToNative::attempt(const Node& n, Doc& into) {
   const std::string name = id_of(n), out = key("data", name);
   const Node& tried = node(n.children[0]);
@@ -159,23 +159,15 @@ void ToNative::attempt(const Node& n, Doc& into) {
   conditions(n, retrying, handling);
   const bool again = n.catches[0].retry.has_value();
   const bool handles = !again || n.catches[0].body != k_none || n.flow->catches[0].then.next != plan::Next::proceed;
-  if (again) {  // a catch that only retries takes the error in the end
-    Doc error = Doc::map({{"type", "${ .error.type }"}, {"title", "${ .error.title }"}});
-    error.set("detail", "${ .error.detail // \"\" }");
-    error.set("status", "${ .error.status // 0 }");
-    Doc raised = Doc::map({{"id", unique(name + "_goes_on")}, {"raise", std::move(error)}});
-    retrying.set("steps", Doc::list({std::move(raised)}));
+  Doc clauses = Doc::list();
+  if (again) clauses.push(std::move(retrying));
+  if (handles) {
+    handling.set("steps", handler(n, out));
+    clauses.push(std::move(handling));
   }
-  if (again && handles) {
-    Doc inner = Doc::map({{"id", unique(name + "_again")}});
-    inner.set("try", std::move(steps));
-    inner.set("catch", std::move(retrying));
-    steps = Doc::list({std::move(inner)});
-  }
-  if (handles) handling.set("steps", handler(n, out));
   Doc step = step_of(n);
   step.set("try", std::move(steps));
-  step.set("catch", handles ? std::move(handling) : std::move(retrying));
+  step.set("catch", clauses.items().size() == 1 ? std::move(clauses.items()[0]) : std::move(clauses));
   common(n, step);
   into.push(std::move(step));
   in_ = member(".context", out);

@@ -22,6 +22,10 @@ Doc switch_of(std::vector<Doc> cases) { return Doc::map({{"switch", Doc::list(st
 
 std::string negated(const std::string& jq) { return as_term(jq) + " | not"; }
 
+Doc tried_again(Doc tasks, Doc clause) {
+  return Doc::list({Doc::map({{"again", Doc::map({{"try", std::move(tasks)}, {"catch", std::move(clause)}})}})});
+}
+
 }  // namespace
 
 Doc ToOws::kind(const Node& n, const std::string& name) {
@@ -234,25 +238,32 @@ Doc ToOws::attempt(const Node& n) {
     lost(place_of(n, {"finally"}), "`finally` runs after the try there only when no error goes on outward",
          "catch everything, do it, and raise the error again");
   const std::string outer = std::exchange(error_, "$error");
-  Doc handler = Doc::map();
+  Doc handler = Doc::map(), within = Doc::map();
   std::string any;
   std::vector<Doc> cases;
   std::vector<std::pair<std::string, Doc>> bodies;
   for (std::size_t i = 0; i < n.catches.size(); ++i) {
     const plan::Catch& c = n.catches[i];
     const std::string condition = condition_on_error(c);
-    any.append(any.empty() ? "" : " or ").append("(" + (condition.empty() ? "true" : condition) + ")");
     if (c.retry && c.retry->max_attempts != 1) {
-      if (n.catches.size() == 1) handler.set("retry", retry(*c.retry, n.place, false, true));
-      else
-        lost(place_of(n, {"catch"}), "several catches, one of which retries: nothing is retried there",
+      Doc again = retry(*c.retry, n.place, false, true);
+      if (n.catches.size() == 1) {
+        handler.set("retry", std::move(again));
+      } else if (i == 0) {  // in a try of its own within
+        if (!condition.empty()) within.set("when", wrapped(condition));
+        within.set("retry", std::move(again));
+      } else {
+        lost(place_of(n, {"catch"}), "several catches, and not the first of them retries: nothing is retried there",
              "nest two `try`");
+      }
     }
+    if (c.retry && c.body == k_none && n.catches.size() > 1) continue;  // what it does not mend is for the others
+    any.append(any.empty() ? "" : " or ").append("(" + (condition.empty() ? "true" : condition) + ")");
     const std::string name = fmt::format("catch{}", i + 1);
     // In `do`, `.` is the try's input: conditions look at the error as `$error`.
     cases.push_back(case_of(name, condition.empty() ? "" : "$error | " + condition, c.body == k_none ? "exit" : name));
     if (c.body == k_none) {  // the error is taken all the same
-      if (n.catches.size() == 1) handler.set("do", Doc::list({Doc::map({{"none", nothing()}})}));
+      if (n.catches.size() == 1 && !c.retry) handler.set("do", Doc::list({Doc::map({{"none", nothing()}})}));
       continue;
     }
     Doc body = Doc::map({{"do", list_of(node(c.body))}});
@@ -263,7 +274,7 @@ Doc ToOws::attempt(const Node& n) {
   error_ = outer;
   const bool everything = n.catches.size() == 1 && condition_on_error(n.catches[0]).empty();
   if (n.catches.size() == 1 && !everything) handler.set("when", wrapped(any.substr(1, any.size() - 2)));
-  if (n.catches.size() > 1) handler.set("when", wrapped(any));
+  if (n.catches.size() > 1) handler.set("when", wrapped(any.empty() ? "false" : any));
   if (n.catches.empty()) handler.set("when", "${ false }");
   if (!bodies.empty()) {
     std::vector<std::pair<std::string, Doc>> list;
@@ -281,6 +292,7 @@ Doc ToOws::attempt(const Node& n) {
     shape(inner, outputs_of(tried));
     task.set("try", Doc::list({Doc::map({{"try", std::move(inner)}})}));
   }
+  if (!within.members().empty()) task.set("try", tried_again(std::move(*task.find("try")), std::move(within)));
   task.set("catch", std::move(handler));
   if (n.finally == k_none) return task;
   Doc last = Doc::map({{"do", list_of(node(n.finally))}});

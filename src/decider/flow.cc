@@ -124,7 +124,8 @@ Evaluated<DurationMs> Turn::flow_duration(FrameId id, const plan::Template& text
 // The task's own; 0: none. What its expression reads may change: what holds is what it gives when it is asked.
 Evaluated<DurationMs> Turn::time_limit(FrameId id) const {
   const plan::Node& n = node(id);
-  if (!n.flow || !n.flow->times || n.flow->times->timeout.is_null()) return n.timeouts.start_to_close_ms;
+  if (!n.flow || !n.flow->times || n.flow->times->timeout.is_null())
+    return n.timeouts.start_to_close_ms != 0 ? n.timeouts.start_to_close_ms : n.timeouts.schedule_to_close_ms;
   return flow_duration(id, n.flow->times->timeout, around(id), "timeout");
 }
 

@@ -1,4 +1,5 @@
-// try: the first catch whose errors and `when` match takes the fault; finally runs in every case, also on cancel.
+// try: the first catch whose errors and `when` match takes the fault, but one that only retries takes it no longer than it
+// does; finally runs in every case, also on cancel.
 #include "decider/turn.h"
 #include "policy/retry.h"
 
@@ -62,6 +63,8 @@ void Turn::advance_try(FrameId id) {
         emit(history::ActivityRetryScheduled{id, f.attempt + 1, context_.now + *delay});
         return;
       }
+      if (c.body == plan::k_none)
+        continue;  // trying again has not mended it; to pass over an error is written without `retry`
     }
     emit(history::BranchTaken{id, i, why});
     if (c.body != plan::k_none) enter(c.body, id, 1 + i, Role::step);

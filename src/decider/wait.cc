@@ -36,10 +36,10 @@ Evaluated<TimeMs> Turn::wait_due(FrameId id, TimeMs from) const {
   return *length > k_never - from ? k_never - 1 : from + *length;
 }
 
-// In a data flow a task's time may be over before its wait is.
+// The step's time may be over before its wait is. A native review has no other time than its own.
 TimeMs Turn::wait_deadline(FrameId id) const {
   const plan::Node& n = plan_.nodes[state_.frames[id].node];
-  const DurationMs limit = n.flow ? time_limit(id).value_or(0) : 0;
+  const DurationMs limit = n.flow || n.kind == plan::Kind::wait ? time_limit(id).value_or(0) : 0;
   return limit != 0 ? state_.frames[id].started_at + limit : k_never;
 }
 
@@ -54,7 +54,7 @@ void Turn::wait_over(FrameId id) {
   if (wait_deadline(id) <= context_.now) {
     const auto due = wait_due(id, frame(id).started_at);
     if (!due || *due > context_.now) {
-      fail(id, due ? timeout(id, "timeout.start_to_close", "task '" + node(id).name + "' exceeded its time limit")
+      fail(id, due ? timeout(id, "timeout.start_to_close", "step '" + node(id).name + "' exceeded its time limit")
                    : due.error());
       return;
     }

@@ -442,12 +442,11 @@ class Reference:
                     output = self.steps(step['try'], self.at(around, (uid, 's', rounds)))
                     break
                 except Fail as why:
-                    catch = next((c for c in step.get('catch', []) if catches(c, why.kind)), None)
-                    if catch is None:
-                        raise
-                    if rounds < catch.get('retry', {}).get('max_attempts', 1):
+                    again, taken = clause(step.get('catch', []), why.kind, rounds)
+                    if again:
                         continue
-                    taken = catch
+                    if taken is None:
+                        raise
                 output = None
                 if 'steps' in taken:
                     output = self.steps(taken['steps'], self.at(around, (uid, 's', rounds + 1)))
@@ -566,6 +565,17 @@ class Reference:
 
 def activity_of(step):
     return 'call' in step or 'script' in step
+
+
+def clause(clauses, kind, rounds):
+    """Whether the steps are tried again, and if not, which catch takes the error."""
+    for catch in clauses:
+        if catches(catch, kind):
+            if rounds < catch.get('retry', {}).get('max_attempts', 1):
+                return True, None
+            if 'retry' not in catch or 'steps' in catch:
+                return False, catch
+    return False, None
 
 
 def catches(catch, kind):

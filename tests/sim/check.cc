@@ -94,6 +94,7 @@ void HistoryCheck::take_event(const h::Event& event) {
     if (flow_) flow_->after(event, reading_.state);
   }
   reading_.ended = std::holds_alternative<h::RunCompleted>(event) || std::holds_alternative<h::RunFailed>(event);
+  if (reading_.ended) ++reading_.ends;
   reading_.last_seq = seq_;
 }
 

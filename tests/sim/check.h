@@ -39,6 +39,7 @@ struct Reading {
   std::unordered_map<std::uint64_t, std::uint64_t> recorded;  // forward command: sequence of its CompensationRecorded
   bool has_blobs = false;
   bool ended = false;
+  std::uint32_t ends = 0;  // a retry may follow
 };
 
 class HistoryCheck {

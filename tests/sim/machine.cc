@@ -13,6 +13,7 @@ using storage::DiskFault;
 
 constexpr const char* k_directory = "/store";
 constexpr int k_turns_max = 20'000;
+constexpr std::uint64_t k_size_stream = 9'000;
 constexpr int k_openings_with_faults = 6, k_openings_max = 12;
 
 }  // namespace
@@ -24,6 +25,7 @@ const loaders::KnownActivities& known_activities() {
 
 Machine::Machine(const Settings& settings, Outside& outside, Judge& judge, Trace& trace)
     : settings_(settings),
+      now_(settings),
       random_(settings.seed),
       disk_random_(settings.seed),
       turn_random_(settings.seed),
@@ -73,8 +75,8 @@ Result<std::unique_ptr<storage::Store>> Machine::open_store() {
     PERDURE_TRY(tables, storage::open_mirror_tables(files, directory));
     return shaky_tables(std::move(tables), [this] { return read_tables(); });
   };
-  options.overlay_bytes = settings_.overlay_bytes;
-  options.group_bytes = settings_.group_bytes;
+  options.overlay_bytes = now_.overlay_bytes;
+  options.group_bytes = now_.group_bytes;
   options.first_segment_bytes = settings_.first_segment_bytes;
   options.drain_on_close_bytes = 1 << 20;
   return storage::open_embedded(k_directory, std::move(options));
@@ -83,17 +85,16 @@ Result<std::unique_ptr<storage::Store>> Machine::open_store() {
 runtime::RuntimeOptions Machine::runtime_options() {
   runtime::RuntimeOptions options;
   options.manual = true;
-  options.shards = settings_.shards;
-  options.cache_bytes = settings_.cache_bytes;
-  options.timers_in_memory = settings_.timers_in_memory;
+  options.shards = now_.shards;
+  options.cache_bytes = now_.cache_bytes;
+  options.timers_in_memory = now_.timers_in_memory;
   options.activities_in_flight = settings_.in_flight;
-  options.snapshot_over_bytes = settings_.snapshot_over_bytes;
+  options.snapshot_over_bytes = now_.snapshot_over_bytes;
   options.compact_over_events = settings_.compact_over_events;
   options.retention_ms = static_cast<DurationMs>(settings_.retention_ms);
   options.clock = clock_;
   options.random = [this] { return engine_random_.next(); };
-  if (settings_.in_order == 0)
-    options.pick = [this](std::size_t below) { return std::size_t{turn_random_.below(below)}; };
+  if (now_.in_order == 0) options.pick = [this](std::size_t below) { return std::size_t{turn_random_.below(below)}; };
   options.drivers = {outside_.driver(clock_)};
   options.make_map_plan = [](const Value& tasks) -> Result<std::shared_ptr<const plan::Plan>> {
     auto loaded = loaders::load_tasks(tasks, "map", {}, known_activities());
@@ -103,7 +104,20 @@ runtime::RuntimeOptions Machine::runtime_options() {
   return options;
 }
 
+void Machine::size_process() {
+  now_ = settings_;
+  if (settings_.resized == 0) return;
+  Random random(mix(mix(settings_.seed, k_size_stream), ++processes_));
+  now_.shards = random.between(1, 5);
+  now_.in_order = random.below(2);
+  now_.cache_bytes = random.chance(50) ? random.between(1'000, 40'000) : settings_.cache_bytes;
+  now_.timers_in_memory = random.chance(50) ? random.between(1, 4) : 1'000;
+  now_.snapshot_over_bytes = random.chance(50) ? random.between(200, 8'000) : 65'536;
+  if (random.chance(50)) now_.overlay_bytes = 1 + settings_.overlay_bytes / random.between(1, 4);
+}
+
 Status Machine::start_engine() {
+  size_process();
   PERDURE_TRY(store, open_store());
   if (store->epoch() <= epoch_) judge_.violated(21, "the epoch has not risen");
   epoch_ = store->epoch();

@@ -67,10 +67,12 @@ class Machine {
   storage::DiskFault disk_fault(std::uint64_t call);
   Status read_tables();
   runtime::RuntimeOptions runtime_options();
+  void size_process();
   Status start_engine();
   void die();
 
   const Settings& settings_;
+  Settings now_;  // of the process that runs, or is started
   Random random_, disk_random_, turn_random_, engine_random_;
   Outside& outside_;
   Judge& judge_;
@@ -79,7 +81,7 @@ class Machine {
   std::shared_ptr<runtime::VirtualClock> clock_ = std::make_shared<runtime::VirtualClock>();
 
   bool quiet_ = false, missed_reads_ = false;
-  std::uint64_t crash_at_ = 0, full_until_ = 0, lives_ = 0, epoch_ = 0;
+  std::uint64_t crash_at_ = 0, full_until_ = 0, lives_ = 0, processes_ = 0, epoch_ = 0;
   struct Rot {
     std::string path;
     std::uint64_t offset = 0;

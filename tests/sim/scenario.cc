@@ -43,10 +43,12 @@ constexpr std::uint64_t k_flow_stream = 7'000, k_rare_stream = 8'000;
 
 // What is rare by itself is made to meet what it needs to matter.
 void make_rare(Random& random, bool rots, Settings& s) {
-  if (rots && random.chance(40)) s.big_percent = 15;  // a blob that may rot
+  const bool few = s.runs_max <= Settings{}.runs_max;  // of a busy world's thousands of answers each would be in memory
+  if (rots && random.chance(40)) s.big_percent = few ? 15 : 1;  // a blob that may rot
   if (s.big_percent != 0 && random.chance(40)) s.retention_ms = std::uint64_t{1000} * random.between(600, 7200);
   if (s.snapshot_over_bytes < 8'000 && random.chance(20)) s.compact_over_events = random.between(20, 200);
   if (s.in_flight < 5 && random.chance(50)) s.at_once_percent = 5;  // most wait in the queue
+  if (random.chance(25)) s.resized = 1;
 }
 
 template <std::size_t N>

@@ -73,6 +73,8 @@ struct Settings {
   std::uint64_t runs_max = 8;
   std::uint64_t replay_one_in = 2;  // decisions that are made again
   std::uint64_t crash_at_end = 0;
+  std::uint64_t resized =
+      0;  // each process has shards, caches and sizes of its own, as after a change of configuration
 };
 
 struct Program {
@@ -118,6 +120,7 @@ inline constexpr std::array k_knobs{
     Knob{"refused_percent", &Settings::refused_percent},
     Knob{"lost_percent", &Settings::lost_percent},
     Knob{"big_percent", &Settings::big_percent},
+    Knob{"resized", &Settings::resized},
     Knob{"runs_max", &Settings::runs_max},
     Knob{"replay_one_in", &Settings::replay_one_in},
     Knob{"crash_at_end", &Settings::crash_at_end},

@@ -286,18 +286,18 @@ class World {
     trace_.line("publish " + id + " " + type + (told ? "" : " " + told.error().message));
     if (machine_.has_stopped()) return;
     if (!told) return judge_error("event", told.error());
-    for (const RunKey& run : *told) told_.emplace_back(run, "/sim " + id);
+    for (const RunKey& run : *told) told_.emplace_back(run, "/sim " + id, std::nullopt);
     // And whoever may want it has been told.
     for (const auto& [run, check] : inspector_.runs())
       if (check && !check->reading().ended && may_listen_for(*check->reading().plan, type))
-        told_.emplace_back(run, "/sim " + id);
+        told_.emplace_back(run, "/sim " + id, check->reading().ends);
   }
   void judge_told() {
-    for (auto& [run, id] : std::exchange(told_, {})) {
+    for (auto& [run, id, ends] : std::exchange(told_, {})) {
       const auto found = inspector_.runs().find(run);
       if (found == inspector_.runs().end() || !found->second || !found->second->reading().whole) continue;
       const Reading& reading = found->second->reading();
-      if (!reading.ended && !reading.events.contains(id))
+      if (!reading.ended && (!ends || *ends == reading.ends) && !reading.events.contains(id))
         judge_.violated(16, "run " + run.id + ": event " + id + " was acknowledged and is not there");
     }
   }
@@ -485,7 +485,8 @@ class World {
   };
   std::map<RunKey, Patience> patience_;
   std::uint64_t published_ = 0;
-  std::vector<std::pair<RunKey, std::string>> told_;  // events that runs have acknowledged, not looked for yet
+  // Events that runs have acknowledged, or may want unless they ended more often than that; not looked for yet.
+  std::vector<std::tuple<RunKey, std::string, std::optional<std::uint32_t>>> told_;
   std::vector<std::shared_ptr<const plan::Plan>> plans_, children_;
   Clients clients_;
   Inspector inspector_;

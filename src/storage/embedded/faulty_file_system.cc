@@ -307,13 +307,22 @@ Status FaultyFileSystem::sync_directory(const std::string& path) {
   PERDURE_TRY_VOID(enter({"sync_directory", path}));
   const std::string_view directory = normal(path);
   if (!directory.empty() && !directories_.contains(directory)) return missing(path);
+  const std::string inside = std::string(directory) + "/";
   const auto is_entry = [&](std::string_view each) { return parent(each) == directory; };
-  std::erase_if(synced_names_, [&](const auto& each) { return is_entry(each.first); });
-  for (const auto& [name, content] : names_) {
-    if (is_entry(name)) synced_names_[name] = content;
+  // Both are in order, and mostly the same: what has not changed is only passed by.
+  auto was = synced_names_.lower_bound(inside);
+  for (auto is = names_.lower_bound(inside);; ++is) {
+    const bool over = is == names_.end() || !is->first.starts_with(inside);
+    if (!over && !is_entry(is->first)) continue;
+    while (was != synced_names_.end() && was->first.starts_with(inside) && (over || was->first < is->first))
+      was = is_entry(was->first) ? synced_names_.erase(was) : std::next(was);
+    if (over) break;
+    if (was == synced_names_.end() || was->first != is->first) was = synced_names_.emplace_hint(was, *is);
+    else if (was->second != is->second) was->second = is->second;
+    ++was;
   }
-  for (const std::string& each : directories_) {
-    if (is_entry(each)) synced_directories_.insert(each);
+  for (auto each = directories_.lower_bound(inside); each != directories_.end() && each->starts_with(inside); ++each) {
+    if (is_entry(*each)) synced_directories_.insert(*each);
   }
   return {};
 }

@@ -30,7 +30,9 @@ void return_free_memory() {
 #endif
 }
 
-std::size_t generation_bytes(const EmbeddedOptions& options) { return options.overlay_bytes / 3; }
+std::size_t generation_bytes(const EmbeddedOptions& options) {
+  return std::max<std::size_t>(options.overlay_bytes / 3, 1);
+}
 
 }  // namespace
 
