@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/limits.h"
 #include "decider/decider.h"
 #include "decider/frames.h"
 
@@ -297,6 +298,8 @@ void HistoryCheck::before_event(const h::PivotPassed& event) {
 void HistoryCheck::before_event(const h::CompensationDone& event) {
   if (event.entry < reading_.state.saga_log.size())
     effects_[reading_.state.saga_log[event.entry].command] = Owed::undone;
+  if (event.fault && event.fault->type == "attempt.lost" && event.fault->attempt > k_lost_attempts_max)
+    reading_.gave_up = true;
 }
 void HistoryCheck::before_event(const h::StepFailed& event) { end_scope(event.frame); }
 void HistoryCheck::before_event(const h::StepCancelled& event) { end_scope(event.frame); }

@@ -38,6 +38,7 @@ struct Reading {
   std::uint64_t last_pivot = 0;
   std::unordered_map<std::uint64_t, std::uint64_t> recorded;  // forward command: sequence of its CompensationRecorded
   bool has_blobs = false;
+  bool gave_up = false;  // the process died too often while something was undone
   bool ended = false;
   std::uint32_t ends = 0;  // a retry may follow
 };

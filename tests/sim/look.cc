@@ -306,6 +306,10 @@ void Inspector::judge_ledger() const {
     const auto status = reading.state.status;
     const bool aborted =
         status == h::RunStatus::failed || status == h::RunStatus::cancelled || status == h::RunStatus::timed_out;
+    const auto gave_up = [&](const auto& other) {  // and so have those whose child it is
+      return other.second->reading().gave_up && (other.first.id + ".").starts_with(run.id + ".");
+    };
+    if (status == h::RunStatus::compensation_failed && std::ranges::any_of(runs_, gave_up)) continue;
     if (status == h::RunStatus::compensation_failed)
       return judge_.violated(18, "run " + run.id + " could not be undone, though all undoing works in the end");
     if (!aborted) continue;

@@ -184,7 +184,9 @@ void Machine::shut_down() {
 Result<std::string> Machine::crash_and_rot(Random& random) {
   die();
   std::uint64_t total = 0;
-  const auto written = files_.written();
+  auto written = files_.written();
+  // Its text names the real process, and so would decide which byte it is.
+  std::erase_if(written, [](const auto& file) { return file.first.ends_with("/LOCK"); });
   for (const auto& [path, size] : written) total += size;
   if (total == 0) {
     boot();
