@@ -61,10 +61,6 @@ std::optional<Error> Turn::refuse(const h::Event& fact) {
     return Error{ErrorCode::exhausted, "run '" + state_.info->run.id + "' has " +
                                            std::to_string(k_signals_buffered_max) +
                                            " signals waiting that no step has taken; the limit is reached"};
-  if (std::holds_alternative<h::EventReceived>(fact) && state_.events.size() >= k_signals_buffered_max)
-    return Error{ErrorCode::exhausted, "run '" + state_.info->run.id + "' has " +
-                                           std::to_string(k_signals_buffered_max) +
-                                           " events waiting that no task has taken; the limit is reached"};
   if (const auto* decision = std::get_if<h::ReviewDecided>(&fact)) return refuse_review(*decision);
   return std::nullopt;
 }
@@ -101,6 +97,7 @@ void Turn::take(std::size_t place, const h::Event& fact) {
     if (std::find(keys.begin(), keys.end(), "event " + event->id) != keys.end()) return;
     const auto parsed = parse_json(event->event.view());
     if (!parsed || !may_want(*parsed)) return;
+    if (state_.events.size() >= k_signals_buffered_max) return;  // one of many who are told must not fail the others
     emit(*event);
     out_.answers.emplace_back(place, Value(true));  // the run has it
     for (FrameId id = 0; id < state_.frames.size(); ++id)

@@ -165,6 +165,9 @@ class World {
       out.emplace_back(h::RunStarted{info});
     } else if (verb == "flood") {
       for (int i = std::stoi(more); i > 0; --i) out.emplace_back(h::SignalReceived{a, Bytes(std::string("1")), ""});
+    } else if (verb == "flood_events") {
+      for (int i = 0; i < std::stoi(more); ++i)
+        out.emplace_back(h::EventReceived{Bytes(R"({"type":")" + a + R"("})"), "e" + std::to_string(i)});
     } else if (verb == "update") {
       const auto hash = a.find('#');
       out.emplace_back(
@@ -267,7 +270,9 @@ class World {
     if (commands < decision.commands.size()) out += "… " + std::to_string(decision.commands.size()) + " commands\n";
     for (const auto& r : decision.rejections)
       out += "rejected: " + std::string(to_string(r.error.code)) + ": " + r.error.message + "\n";
-    for (const auto& a : decision.answers) out += "answer: " + to_json(a.second) + "\n";
+    const std::size_t answers = decision.answers.size() > 50 ? 5 : decision.answers.size();
+    for (std::size_t i = 0; i < answers; ++i) out += "answer: " + to_json(decision.answers[i].second) + "\n";
+    if (answers < decision.answers.size()) out += "… " + std::to_string(decision.answers.size()) + " answers\n";
     if (decision.more) out += "more\n";
     out += "= " + std::string(h::to_string(visible_status(state_)));
     if (next_timer(state_) != k_never) out += ", timer in " + format_duration(next_timer(state_) - now_);

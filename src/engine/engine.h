@@ -167,7 +167,7 @@ class Engine {
   virtual Status signal(const RunKey& run, const std::string& name, const Value& payload, const std::string& key) = 0;
   // A CloudEvent for every run of the tenant that listens to events; gives those that have recorded it
   // because one of their listens may want it. specversion, id, source and time are filled in; `type` must be there
-  // (`invalid`). The same source and id is applied once a run.
+  // (`invalid`). The same source and id is applied once a run. A run in which 10,000 wait untaken is passed over.
   virtual Result<std::vector<RunKey>> publish(const std::string& tenant, const Value& event) = 0;
   virtual Result<Value> update(const RunKey& run, const std::string& name, const Value& argument,
                                const std::string& id) = 0;  // `invalid` when the validator refuses; nothing recorded

@@ -17,6 +17,7 @@ constexpr DurationMs k_window_ms = 30'000;      // how far ahead timers are held
 constexpr DurationMs k_tick_ms = 1'000;         // the clock may be set, so look at least that often
 constexpr DurationMs k_back_off_max_ms = 5'000;
 constexpr std::size_t k_purged_a_turn = 512;
+constexpr const char* k_retention_key = "retention/purged";  // never there
 
 }  // namespace
 
@@ -167,13 +168,17 @@ bool Keeper::retain(TimeMs now) {
   query.limit = k_purged_a_turn;
   auto page = core_.store->list(query);
   if (!page) return false;
+  bool purged = false;
   for (const auto& [run, row] : page->rows) {
     if (!row.closed || row.closed_at > now - keep) continue;
     if (is_below_an_open_run(run.tenant, row.parent)) continue;  // which may still ask how it ended, or undo it
     const auto keys = core_.payloads.release(run);
     if (!keys || !core_.store->purge(run)) continue;  // tried again at the next sweep
+    purged = true;
     for (const std::string& key : *keys) core_.shards[0]->post(KeyMessage{key, std::nullopt, {}});
   }
+  // Nobody waits for a purge: by this commit it becomes durable, or the failure of its write known.
+  if (purged) core_.shards[0]->post(KeyMessage{k_retention_key, std::nullopt, {}});
   retain_cursor_ = page->next_cursor;
   if (retain_cursor_.empty()) retain_tenants_.pop_back();
   return !retain_tenants_.empty();

@@ -306,8 +306,8 @@ void Inspector::judge_ledger() const {
     const auto status = reading.state.status;
     const bool aborted =
         status == h::RunStatus::failed || status == h::RunStatus::cancelled || status == h::RunStatus::timed_out;
-    const auto gave_up = [&](const auto& other) {  // and so have those whose child it is
-      return other.second->reading().gave_up && (other.first.id + ".").starts_with(run.id + ".");
+    const auto gave_up = [id = run.id + "."](const auto& other) {  // and so have those whose child it is
+      return other.second->reading().gave_up && (other.first.id + ".").starts_with(id);
     };
     if (status == h::RunStatus::compensation_failed && std::ranges::any_of(runs_, gave_up)) continue;
     if (status == h::RunStatus::compensation_failed)

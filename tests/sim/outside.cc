@@ -32,7 +32,7 @@ bool is_sure(const activity::Task& task) {
 
 class SimulatedDriver final : public activity::Driver {
  public:
-  SimulatedDriver(Outside& outside, std::uint32_t life) : outside_(outside), life_(life) {}
+  explicit SimulatedDriver(Outside& outside) : outside_(outside) {}
   std::vector<std::string> types() const override { return {"sim.do", "sim.undo", k_call_type}; }
   void start(activity::Task task, activity::OnDone done) override {
     if (!stopped_) outside_.start(std::move(task), std::move(done));
@@ -45,13 +45,13 @@ class SimulatedDriver final : public activity::Driver {
 
  private:
   Outside& outside_;
-  std::uint32_t life_;
   bool stopped_ = false;
 };
 
 std::shared_ptr<activity::Driver> Outside::driver(std::shared_ptr<Clock> clock) {
   clock_ = std::move(clock);
-  return std::make_shared<SimulatedDriver>(*this, ++life_);
+  ++life_;
+  return std::make_shared<SimulatedDriver>(*this);
 }
 
 Random Outside::random_of(const activity::Task& task, std::uint64_t question) const {
@@ -116,9 +116,10 @@ bool Outside::in_effect(const Effect& effect) const {
 Bytes Outside::answer_of(const activity::Task& task) const {
   std::string text = "{\"of\":" + std::to_string(task.command.seq);
   if (settings_.big_percent != 0)
-    if (Random random = random_of(task, 2); random.below(100) < settings_.big_percent)
-      text +=
-          ",\"big\":\"" + std::string(66'000 + random.below(2) * 1000, static_cast<char>('a' + random.below(3))) + "\"";
+    if (Random random = random_of(task, 2); random.below(100) < settings_.big_percent) {
+      const std::size_t size = 66'000 + random.below(2) * 1000;
+      text += ",\"big\":\"" + std::string(size, static_cast<char>('a' + random.below(3))) + "\"";
+    }
   return Bytes(text + "}");
 }
 
@@ -143,8 +144,8 @@ activity::Outcome Outside::outcome_of(const activity::Task& task, Fate fate) {
           activity::ErrorClass::fatal};
       const bool undo = task.type == "sim.undo";
       const auto error_class = k_classes[random.below(undo ? 3 : 4)];
-      return failed(random.chance(50) ? "flaky" : "broken", error_class,
-                    error_class == activity::ErrorClass::throttled ? 1 + random.below(3000) : 0);
+      const DurationMs after = error_class == activity::ErrorClass::throttled ? 1 + random.below(3000) : 0;
+      return failed(random.chance(50) ? "flaky" : "broken", error_class, after);
     }
     case Fate::lost_answer:
     case Fate::hung:
@@ -164,7 +165,8 @@ void Outside::answer_one(Random& random) {
   Held one = std::move(held_[static_cast<std::size_t>(at)]);
   held_.erase(held_.begin() + at);
   const auto what = random.below(100);
-  finish(std::move(one), what < 70 || is_sure(one.task) ? Fate::late : what < 88 ? Fate::refused : Fate::lost_answer);
+  const Fate fate = what < 70 || is_sure(one.task) ? Fate::late : what < 88 ? Fate::refused : Fate::lost_answer;
+  finish(std::move(one), fate);
 }
 
 void Outside::answer_some(Random& random) {

@@ -79,7 +79,6 @@ class Outside {
   Trace& trace_;
   std::shared_ptr<Clock> clock_;
   std::uint32_t life_ = 0;
-  bool stopped_ = false;
   std::vector<Held> held_;
   struct Command {
     std::uint32_t last_attempt = 0, out_in_life = 0;

@@ -2,11 +2,24 @@
 // Random workflows in the native dialect, over every construct. Activities are "sim.do", undone by "sim.undo"; signals
 // are named "go" and "stop", the update "bump", the query "n"; sub-workflows are the names given.
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/random.h"
 
 namespace perdure::sim {
+
+// `a() << b()` calls a() first, with every compiler; a() + b() may call b() first, and a seed would be another world.
+class Text : public std::string {
+ public:
+  using std::string::string;
+  Text(std::string text) : std::string(std::move(text)) {}
+};
+inline Text operator<<(Text left, std::string_view right) {
+  left.append(right);
+  return left;
+}
 
 struct ProgramRules {
   std::string name;

@@ -112,7 +112,6 @@ std::string_view word(std::string_view& line) {
 }
 
 bool read_operation(std::string_view line, Scenario& out) {
-  Operation operation;
   const std::string_view name = word(line);
   std::size_t act = 0;
   while (act < k_acts && k_act_names[act] != name) ++act;

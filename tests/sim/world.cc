@@ -274,9 +274,9 @@ class World {
   }
   void publish() {
     static constexpr const char* k_types[] = {"a", "b", "c"};
-    const bool again = published_ > 0 && random_.chance(15);
-    if (!again) ++published_;
-    publish(k_types[random_.below(3)], 1 + random_.below(2), "e" + std::to_string(published_));
+    if (published_ == 0 || !random_.chance(15)) ++published_;
+    const char* type = k_types[random_.below(3)];
+    publish(type, 1 + random_.below(2), "e" + std::to_string(published_));
   }
   // Who recorded it has it for good, once.
   void publish(const std::string& type, std::int64_t key, const std::string& id) {
@@ -304,7 +304,8 @@ class World {
   void review() {
     const auto open = engine().reviews("default");
     if (!open || open->empty()) return;
-    decide_review((*open)[random_.below(open->size())], random_.chance(75));
+    const bool approved = random_.chance(75);
+    decide_review((*open)[random_.below(open->size())], approved);
   }
   void decide_review(const engine::ReviewView& view, bool approved) {
     engine::ReviewDecision decision;
