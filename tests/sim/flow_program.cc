@@ -162,7 +162,7 @@ class FlowWriter {
       default: return (random_.chance(50) ? sturdy() : call() << hurried()) << common(false);
     }
   }
-  Text hurried() { return random_.chance(25) ? ", timeout: {after: {seconds: " << number(2, 12) << "}}" : ""; }
+  Text hurried() { return random_.chance(40) ? ", timeout: {after: {seconds: " << number(1, 8) << "}}" : ""; }
   // Most calls of real files stand in a try: without it a flow rarely comes far.
   Text sturdy() {
     return "try: [{" << id() << ": {" << call() << hurried() << "}}], catch: {retry: {delay: {seconds: " << number(0, 2)
