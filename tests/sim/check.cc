@@ -83,6 +83,19 @@ void HistoryCheck::fold(const h::Batch& batch) {
   }
 }
 
+// The frame that an answer is for when it serves another activity by now: then the answer changes nothing.
+std::optional<h::FrameId> HistoryCheck::served_another(const h::Event& event) const {
+  return std::visit(
+      [this](const auto& answer) -> std::optional<h::FrameId> {
+        if constexpr (requires { answer.frame, answer.command, answer.attempt; }) {
+          const Frame* f = decider::live_frame(reading_.state, answer.frame);
+          if (f != nullptr && (f->command != answer.command || f->attempt != answer.attempt)) return answer.frame;
+        }
+        return std::nullopt;
+      },
+      event);
+}
+
 void HistoryCheck::take_event(const h::Event& event) {
   if (reading_.whole) std::visit([this](const auto& each) { before_event(each); }, event);
   if (reading_.ended && !std::holds_alternative<h::RetryRequested>(event) &&
@@ -90,7 +103,10 @@ void HistoryCheck::take_event(const h::Event& event) {
     violated(3, "an event after the last one");
   if (reading_.whole) {
     if (flow_) flow_->before(event, reading_.state, seq_, now_);
+    const auto other = served_another(event);
     decider::evolve(reading_.state, event, now_);
+    if (other && reading_.state.frames[*other].landed == seq_)
+      violated(11, "the answer to another activity is applied");
     std::visit([this](const auto& each) { after_event(each); }, event);
     if (flow_) flow_->after(event, reading_.state);
   }

@@ -82,6 +82,7 @@ class HistoryCheck {
   void check_again(history::FrameId frame, DurationMs wait_ms);
   void check_answer(std::uint64_t command, std::uint32_t attempt);
   void check_parallel();
+  std::optional<history::FrameId> served_another(const history::Event& event) const;
   void take_key(const std::string& key, std::set<std::string>& known, int invariant, const char* what);
 
   template <class Event>

@@ -34,6 +34,10 @@ std::optional<std::string> Services::begins(const activity::Task& task, TimeMs n
   Breaker& breaker = breakers_[rules.service];
   if (now < breaker.opened_at) breaker = Breaker{};  // the clock was set back: that is for the breaker to judge
   if (breaker.phase == Phase::open) {
+    if (now == breaker.opened_at) {  // let in with others, before one of those failed
+      admitted_[{task.run, task.command.seq}] = Phase::closed;
+      return std::nullopt;
+    }
     if (now - breaker.opened_at < rules.open_for_ms) return "its breaker is open";
     breaker.phase = Phase::probing;
     breaker.probe.reset();

@@ -149,9 +149,19 @@ Status Journal::reread(std::uint64_t applied, std::uint64_t durable, const OnCom
                                         std::to_string(durable) + " were synced and can't be read back");
   // A new descriptor: what the old one holds of a failed write must not be synced later.
   const std::lock_guard lock(mutex_);
-  PERDURE_TRY(file, files_.open_blocks(segments_.back()->path));
-  segments_.back()->file = std::move(file);
-  return {};
+  Segment& last = *segments_.back();
+  PERDURE_TRY(file, files_.open_blocks(last.path));
+  last.file = std::move(file);
+  return wipe(last, offset_);
+}
+
+// What failed may be there whole. The next record takes its number, and not always its place: one that does not fit there
+// goes to another segment, and would stand behind the one that nobody was promised.
+Status Journal::wipe(Segment& segment, std::uint64_t offset) {
+  if (offset >= segment.header.size_bytes) return {};
+  grow_buffer(k_block_bytes);
+  std::fill_n(buffer_.get(), k_block_bytes, '\0');
+  return segment.file->write(offset, {buffer_.get(), k_block_bytes});
 }
 
 bool Journal::has_room(std::size_t payload_bytes) const {

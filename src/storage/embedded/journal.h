@@ -76,6 +76,7 @@ class Journal {
   Result<std::unique_ptr<Segment>> make_segment(std::uint64_t number, std::uint64_t size_bytes);
   Result<std::unique_ptr<Segment>> fill_segment(const std::string& path, const std::string& making,
                                                 std::uint64_t number, std::uint64_t size_bytes);
+  Status wipe(Segment& segment, std::uint64_t offset);
   Status write_again(Segment& segment, std::uint64_t offset, std::uint64_t end);
   void grow_buffer(std::size_t size);
   std::uint64_t next_size(std::size_t payload_bytes) const;
