@@ -98,6 +98,19 @@ void publish_event(Core& core, const std::string& tenant, const Value& event,
     after = page->back().first;
   }
   if (scanned && !is_well()) scanned = trouble();
+  // A run that was not found may have ended in a commit that is not durable yet.
+  {
+    const std::lock_guard lock(answers->mutex);
+    answers->open += core.shards.size();
+  }
+  for (const auto& each : core.shards) {
+    Shard& shard = *each;
+    const auto told = [answers](const Status& status) {
+      answers->one({}, status ? Result<Value>(Value()) : tl::unexpected<Error>(status.error()));
+    };
+    shard.post(CallMessage{[&shard, told] { shard.when_all_durable(told); },
+                           [told](Error error) { told(tl::unexpected<Error>(std::move(error))); }});
+  }
   answers->one({}, scanned);
 }
 

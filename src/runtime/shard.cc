@@ -233,12 +233,12 @@ void Shard::take_up_deferred() {
 
 void Shard::fire_timers() {
   for (std::size_t fired = 0; fired < k_fired_a_turn && next_due() <= now_; ++fired) {
-    const RunKey key = timers_.begin()->second;
+    const auto [due, key] = *timers_.begin();
     timers_.erase(timers_.begin());
     core_.timers.fetch_sub(1);
     auto run = find(key);
-    if (!run && is_passing(run.error()) && timers_.emplace(now_ + k_read_again_ms, key).second)
-      core_.timers.fetch_add(1);
+    // Held as a later one it could be left to the disk, which knows it by its own time.
+    if (!run && is_passing(run.error())) defer(VisitMessage{key, due});
     if (!run || (*run)->held) continue;  // gone since, or quarantined
     (*run)->timer = k_never;
     for (history::Event& fact : decider::due_timers((*run)->state, now_, k_due_a_run))

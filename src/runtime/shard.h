@@ -87,6 +87,8 @@ class Shard {
   Result<Run*> find(const RunKey& key);
   // Calls `look` with the run; what it returns is called once what it saw is durable, or with the error if it never is.
   using Deliver = std::function<void(const Status&)>;
+  // Once all that was committed so far is durable, or has failed. On the shard's thread.
+  void when_all_durable(Deliver deliver);
   void read(const RunKey& key, const std::function<Deliver(Result<const Run*>)>& look);
   void add_input(Run& run, history::Event fact, Reply reply);
   std::uint64_t add_interest(const RunKey& key, Interest interest);

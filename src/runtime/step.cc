@@ -86,11 +86,17 @@ std::vector<Input> Shard::take_inputs(Run& run) {
   return taken;
 }
 
-// Refusals are told at once, all else when it is durable.
+// When it is durable.
 void Shard::answer(Run& run, std::vector<Input>& inputs, decider::Decision& decision, const Status& taken) {
+  // What is refused rests on the state as well, and that may be ahead of the disk: a run that has just ended, say.
   for (decider::Rejection& rejection : decision.rejections) {
     Reply reply = std::exchange(inputs[rejection.fact].reply, nullptr);
-    if (reply) reply(tl::unexpected<Error>(std::move(rejection.error)));
+    if (!reply) continue;
+    if (!taken) reply(tl::unexpected<Error>(taken.error()));
+    else
+      when_durable(run, [reply = std::move(reply), why = std::move(rejection.error)](const Status& status) {
+        reply(tl::unexpected<Error>(status ? why : status.error()));
+      });
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].reply) continue;
@@ -110,9 +116,14 @@ void Shard::answer(Run& run, std::vector<Input>& inputs, decider::Decision& deci
 
 void Shard::when_durable(const Run& run, Deliver deliver) {
   if (run.commits_pending == 0) return deliver(Status());
-  // Commits become durable in order, so the youngest one covers the run's.
-  if (!commit_.runs.empty()) building_.replies.push_back(std::move(deliver));
-  else pending_.back().replies.push_back(std::move(deliver));
+  when_all_durable(std::move(deliver));
+}
+
+// Commits become durable in order, so the youngest one covers them all.
+void Shard::when_all_durable(Deliver deliver) {
+  if (!commit_.runs.empty() || !commit_.keys.empty()) building_.replies.push_back(std::move(deliver));
+  else if (!pending_.empty()) pending_.back().replies.push_back(std::move(deliver));
+  else deliver(Status());
 }
 
 void Shard::read(const RunKey& key, const std::function<Deliver(Result<const Run*>)>& look) {

@@ -258,7 +258,7 @@ class World {
     const bool again = client.next_update > 1 && random_.chance(20);
     const std::uint32_t number = again ? 1 + random_.below(client.next_update - 1) : client.next_update;
     const std::string id = "u" + std::to_string(number);
-    const bool valid = number % 5 != 0;
+    const bool valid = number % 3 != 2;
     const auto told = engine().update(run, "bump", valid ? Value(std::int64_t{number % 4}) : Value("no"), id);
     trace_.line("update " + run.id + " " + id + (told ? "" : " " + told.error().message));
     if (machine_.has_stopped()) return;
@@ -283,7 +283,7 @@ class World {
     Value event = Value::object({{"type", type}, {"source", "/sim"}, {"id", id}});
     event.set("data", Value::object({{"k", Value(key)}, {"v", Value(static_cast<std::int64_t>(published_))}}));
     const auto told = engine().publish("default", event);
-    trace_.line("publish " + id + " " + type + (told ? "" : " " + told.error().message));
+    trace_.line("publish " + id + (told ? " to " + std::to_string(told->size()) : " " + told.error().message));
     if (machine_.has_stopped()) return;
     if (!told) return judge_error("event", told.error());
     for (const RunKey& run : *told) told_.emplace_back(run, "/sim " + id, std::nullopt);
