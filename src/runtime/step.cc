@@ -165,7 +165,8 @@ Status Shard::write(Run& run, decider::Decision& decision) {
     add_plan(run);
     add_tenant(run.key.tenant);
   }
-  if (created || pending.status != run.row_status) {
+  // A run that was closed may have been tried again and closed anew.
+  if (created || pending.status != run.row_status || history::is_closed(pending.status)) {
     write.row = row_of(run, pending.status, now_);
     run.row_status = pending.status;
   }

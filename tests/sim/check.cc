@@ -234,6 +234,8 @@ void HistoryCheck::before_event(const h::ActivityScheduled& event) {
   check_beginning(event.frame, event.node, event.parent, event.role);
   const std::uint64_t command = seq_;
   reading_.attempts[command] = 1;
+  if (const DurationMs patience = node(event.node).timeouts.schedule_to_start_ms; patience > 0)
+    reading_.begin_by[command] = now_ + patience;
   const auto& retry = node(event.node).retry;
   policy_[command] = {retry ? retry->max_attempts : 0, 1, 0};
   if (event.role != h::Role::compensation) {

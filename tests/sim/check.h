@@ -29,7 +29,8 @@ struct Reading {
   std::uint64_t last_seq = 0;
   TimeMs last_at = 0;
   std::uint64_t batches = 0;
-  std::unordered_map<std::uint64_t, std::uint32_t> attempts;                // command: those that it allows, from 1
+  std::unordered_map<std::uint64_t, std::uint32_t> attempts;  // command: those that it allows, from 1
+  std::unordered_map<std::uint64_t, TimeMs> begin_by;         // command: when its first attempt has waited too long
   std::unordered_map<std::uint64_t, std::vector<std::uint64_t>> undone_by;  // forward command: its compensations
   std::set<std::uint64_t> undoable;                                         // forward commands that can be undone
   std::set<std::string> waited_children;

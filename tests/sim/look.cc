@@ -223,6 +223,7 @@ void Inspector::look(Depth depth) {
   look_for_missing(listed);
   if (depth == Depth::new_events) return;
   look_at_handed_out(listed);
+  look_for_idle_places();
   struck_.clear();
   struck_runs_.clear();
 }
@@ -247,11 +248,60 @@ void Inspector::look_for_missing(const std::set<RunKey>& listed) {
   for (const auto& [run, check] : runs_) {
     if (!check || listed.contains(run)) continue;
     if (settings_.retention_ms == 0) return judge_.violated(1, "run " + run.id + " was there and is gone");
-    if (!may_be_gone(*check)) return judge_.violated(37, "run " + run.id + " was removed before its time");
+    if (!may_be_gone(*check))
+      return judge_.violated(37, "run " + run.id + " was removed before its time; last seen " +
+                                     (check->reading().ended ? "ended at " : "open at ") +
+                                     format_timestamp(check->reading().last_at) + ", now " + format_timestamp(latest_));
+    for (std::size_t dot = run.id.rfind('.'); dot != std::string::npos && dot > 0; dot = run.id.rfind('.', dot - 1)) {
+      const RunKey above{run.tenant, run.id.substr(0, dot)};
+      const auto known = runs_.find(above);
+      if (known == runs_.end() || !known->second || !listed.contains(above)) continue;
+      const Reading& reading = known->second->reading();
+      if (reading.whole && !reading.ended && reading.ends == 0)
+        return judge_.violated(37, "run " + run.id + " was removed while " + above.id + " is open");
+    }
   }
   for (const auto& [id, client] : clients_)
     if (const RunKey run{"default", id}; client.acknowledged && !listed.contains(run) && !runs_.contains(run))
       return judge_.violated(1, "run " + id + " was acknowledged and is gone");
+}
+
+std::optional<std::string> Inspector::late() const {
+  constexpr DurationMs k_late_ms = 2'000;
+  const TimeMs before = machine_.clock().now_ms() - k_late_ms;
+  for (const auto& [run, check] : runs_) {
+    if (!check || check->reading().ended || !check->reading().whole) continue;
+    const Reading& reading = check->reading();
+    if (const TimeMs due = decider::next_timer(reading.state); due < before)
+      return "run " + run.id + " has a timer that was due at " + format_timestamp(due);
+    if (reading.state.paused) continue;
+    for (const decider::Frame& f : reading.state.frames)
+      if (const auto by = reading.begin_by.find(f.command);
+          by != reading.begin_by.end() && by->second < before && f.attempt == 1 && waits_for_a_place(run, reading, f))
+        return "run " + run.id + ": #" + std::to_string(f.command) + " should have begun by " +
+               format_timestamp(by->second);
+  }
+  return std::nullopt;
+}
+
+bool Inspector::waits_for_a_place(const RunKey& run, const Reading& reading, const decider::Frame& f) const {
+  if (!f.live || f.phase != decider::Phase::in_flight) return false;
+  const plan::Node& node = reading.plan->nodes[f.node];
+  return node.activity && Outside::takes(node.activity->type) && !outside_.was_handed_out(run, f.command, f.attempt);
+}
+
+// The engine is at rest: who can begin has begun.
+void Inspector::look_for_idle_places() {
+  if (outside_.held() >= settings_.in_flight) return;
+  for (const auto& [run, check] : runs_) {
+    if (!check || check->reading().ended || !check->reading().whole || check->reading().state.paused) continue;
+    const Reading& reading = check->reading();
+    for (const decider::Frame& f : reading.state.frames) {
+      const plan::Node& node = reading.plan->nodes[f.node];
+      if (!node.breaker && node.rate_limit.per_second == 0 && waits_for_a_place(run, reading, f))
+        return judge_.violated(30, "run " + run.id + ": #" + std::to_string(f.command) + " waits, and there is room");
+    }
+  }
 }
 
 // An attempt that was handed out once is in the history for good, so each is looked at once.

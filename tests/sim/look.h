@@ -46,6 +46,8 @@ class Inspector {
   void look(Depth depth);
   // A byte of the store has changed: what is read is right or refused, and runs that have nothing there are as before.
   void look_at_damage(const std::string& where);
+  // At rest: a timer whose time is over, or an activity that waits for longer than it may; or nothing.
+  std::optional<std::string> late() const;
   // After an abort nothing is in effect that could have been undone.
   void judge_ledger() const;
 
@@ -73,6 +75,8 @@ class Inspector {
   bool is_outlived_parent(const std::string& finding) const;
   bool may_be_gone(const HistoryCheck& check) const;
   void look_at_handed_out(const std::set<RunKey>& listed);
+  void look_for_idle_places();
+  bool waits_for_a_place(const RunKey& run, const Reading& reading, const decider::Frame& f) const;
   void cover(const HistoryCheck& check);
 
   const Settings& settings_;

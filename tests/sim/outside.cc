@@ -104,6 +104,17 @@ void Outside::cancel(const RunKey& run, CommandId command) {
 
 Outside::Commands& Outside::commands_of(const RunKey& run) { return commands_[run.id]; }
 
+bool Outside::takes(std::string_view activity_type) {
+  return activity_type == "sim.do" || activity_type == "sim.undo" || activity_type == k_call_type;
+}
+
+bool Outside::was_handed_out(const RunKey& run, std::uint64_t command, std::uint32_t attempt) const {
+  const auto commands = commands_.find(run.id);
+  if (commands == commands_.end()) return false;
+  const auto known = commands->second.find(command);
+  return known != commands->second.end() && known->second.last_attempt >= attempt;
+}
+
 void Outside::take_effect(const activity::Task& task) { commands_of(task.run)[task.command.seq].in_effect = true; }
 
 bool Outside::in_effect(const Effect& effect) const {

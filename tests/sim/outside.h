@@ -55,6 +55,8 @@ class Outside {
     std::uint32_t attempt = 0;
   };
   const std::vector<HandedOut>& handed_out() const { return handed_out_; }
+  bool was_handed_out(const RunKey& run, std::uint64_t command, std::uint32_t attempt) const;
+  static bool takes(std::string_view activity_type);  // it is ours
 
  private:
   friend class SimulatedDriver;

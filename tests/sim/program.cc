@@ -133,7 +133,8 @@ class Writer {
     if (random_.chance(12)) out += ", timeout: " << number(1, 8) << "s";
     else if (random_.chance(6)) out += ", timeout: {schedule_to_close: " << number(5, 20) << "s}";
     else if (random_.chance(4)) out += ", timeout: {schedule_to_start: " << number(2, 9) << "s}";
-    if (random_.chance(10)) out += ", retry: {max_attempts: " << number(1, 5) << ", initial: 1s, jitter: none}";
+    if (random_.chance(10))
+      out += ", retry: {max_attempts: " << number(1, 5) << ", initial: " << number(0, 2) << "s, jitter: none}";
     if (random_.chance(8)) out += ", priority: " << pick({"low", "normal", "high", "critical"});
     return out;
   }

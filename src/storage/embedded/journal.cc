@@ -43,6 +43,11 @@ Status Journal::adopt(std::vector<std::string> names, std::uint64_t applied, con
   PERDURE_TRY(found, scan_journal(files_, directory_, names, {applied, UINT64_MAX}, on_commit));
   chain_ = found.chain;
   next_ticket_ = found.next_ticket;
+  std::erase_if(names, [&](const std::string& name) {
+    return std::any_of(found.segments.begin(), found.segments.end(),
+                       [&](const auto& info) { return info.file == name; });
+  });
+  for (const std::string& left_over : names) PERDURE_TRY_VOID(files_.remove(directory_ + "/" + left_over));
   for (const SegmentInfo& info : found.segments) {
     next_segment_ = std::max(next_segment_, info.segment + 1);
     auto segment = std::make_unique<Segment>();

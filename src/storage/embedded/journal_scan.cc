@@ -79,6 +79,14 @@ Result<bool> begins_with_a_record(const OpenSegment& segment) {
   return read_record(bytes, {segment.header.segment, segment.header.salt, 0, {}}).outcome == RecordRead::Outcome::valid;
 }
 
+// The segments with records are some that were released: kept to be used again, or removed, which a power loss has undone.
+// Those after them are released for good, and the newest, which never is, has no record yet.
+bool is_left_over(const JournalScan& scan) {
+  const auto next = std::find_if(scan.segments.begin(), scan.segments.end(),
+                                 [&](const SegmentInfo& info) { return info.segment > scan.last_with_records; });
+  return next != scan.segments.end() && next->segment > scan.last_with_records + 1;
+}
+
 class Scanner {
  public:
   Scanner(TicketRange range, const OnCommit& on_commit, JournalScan& out)
@@ -188,6 +196,12 @@ Result<JournalScan> scan_journal(FileSystem& files, const std::string& directory
     out.segments.push_back(std::move(info));
   }
   out.next_ticket = scanner.next() == 0 ? range.after + 1 : scanner.next();
+  if (out.next_ticket <= range.after && is_left_over(out)) {
+    std::erase_if(out.segments, [&](const SegmentInfo& info) { return info.segment <= out.last_with_records; });
+    out.next_ticket = range.after + 1;
+    out.last_with_records = 0;
+    out.chain = {};
+  }
   if (out.next_ticket <= range.after) {
     return fail(ErrorCode::corrupt, directory + ": the journal ends at commit " + std::to_string(out.next_ticket - 1) +
                                         ", but the tables hold up to " + std::to_string(range.after) +

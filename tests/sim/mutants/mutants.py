@@ -35,6 +35,7 @@ MEMORY_BYTES_MAX = 4 << 30  # of a mutant that runs away
 FIRST_SHARE_SECONDS = 4
 UNMUTATED_SECONDS = 10
 FOUND_SHARE_MIN = 0.95
+KEPT = sorted(glob.glob(os.path.join(HERE, '../seeds/*.scenario')))
 
 
 class Mutant:
@@ -121,18 +122,30 @@ def generate(directory):
             file.write(f'#include "sim/mutants/mutant.h"\n#line 1 "src/{path}"\n{text}')
 
 
+def by(seed, how):
+    return f's{seed}' if '--store' in how else 'kept' if seed == 0 else str(seed)
+
+
 class Run:
-    """One mutant's way through the seeds."""
-    def __init__(self, number, name):
-        self.number, self.name = number, name
+    """One mutant's way through the kept worlds, the seeds, and if it is in the store also lists of the store alone."""
+    def __init__(self, number, name, in_store=False):
+        self.number, self.name, self.in_store = number, name, in_store
         self.seed, self.cpu, self.found, self.reached = 1, 0.0, None, False
 
-    def live(self, binary, seconds):
+    def live(self, binary, seconds, last=False):
+        if last and self.in_store:
+            self.live_on(binary, seconds / 2, ['--store'], 1)
+            seconds /= 2
+        if not self.found:
+            self.live_on(binary, seconds, [] if last or self.number == 0 else KEPT, self.seed)
+        return self
+
+    def live_on(self, binary, seconds, how, first):
         def limit():
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with tempfile.TemporaryFile('w+', errors='replace') as errors:
-            process = subprocess.Popen([binary, str(self.number), str(self.seed), str(seconds)], text=True,
+            process = subprocess.Popen([binary, str(self.number), str(first), str(seconds), *how], text=True,
                                        stdout=subprocess.PIPE, stderr=errors, preexec_fn=limit, errors='replace')
             out = process.stdout.read()
             _, status, usage = os.wait4(process.pid, 0)
@@ -145,27 +158,28 @@ class Run:
         last = lines[-1] if lines else ''
         if process.returncode == 1 and last.startswith('found '):
             _, invariant, text = last.split(' ', 2)
-            self.found = (seeds[-1], invariant, text)
+            self.found = (by(seeds[-1], how), invariant, text)
         elif process.returncode == 0 and last.startswith('survived'):
-            self.seed = seeds[-1] + 1 if seeds else self.seed
+            if '--store' not in how and seeds:
+                self.seed = seeds[-1] + 1
             self.reached = self.reached or last == 'survived'
         elif process.returncode == -signal.SIGPROF:
-            self.found = (seeds[-1], 'hang', 'the engine does not come to rest')
+            self.found = (by(seeds[-1], how), 'hang', 'the engine does not come to rest')
         else:
-            self.found = (seeds[-1] if seeds else self.seed, 'crash',
+            self.found = (by(seeds[-1] if seeds else first, how), 'crash',
                           said[-1] if said else f'signal {-process.returncode}')
-        return self
 
     def row(self):
         if self.found:
-            return f'{self.name:44} found     {self.found[0]:6} {self.found[1]:>5} {self.cpu:8.1f}'
+            return f'{self.name:44} found     {self.found[0]:>6} {self.found[1]:>5} {self.cpu:8.1f}'
         what = 'passed' if self.number == 0 else 'SURVIVED' if self.reached else 'UNREACHED'
         return f'{self.name:44} {what:9} {self.seed - 1:6}       {self.cpu:8.1f}'
 
 
 def judge(binary, minutes, jobs, names, verbose):
     mutants = read_lists()
-    runs = [Run(n, m.name) for n, m in enumerate(mutants, 1) if not names or m.name in names]
+    in_store = [bool(KEPT) and m.edits[0]['file'].startswith('storage/') for m in mutants]
+    runs = [Run(n, m.name, in_store[n - 1]) for n, m in enumerate(mutants, 1) if not names or m.name in names]
     began = time.monotonic()
     none = Run(0, '(none)').live(binary, UNMUTATED_SECONDS)
     print(f'{"mutant":44} {"":9} {"seed":>6} {"inv.":>5} {"CPU s":>8}')
@@ -183,7 +197,7 @@ def judge(binary, minutes, jobs, names, verbose):
                 share = max(0.0, left) / len(alive)
             elif alive:
                 share = min(share, left / len(alive))
-            for run in pool.map(lambda run: run.live(binary, share), alive):
+            for run in pool.map(lambda run: run.live(binary, share, last), alive):
                 if run.found or last:
                     print(run.row() + (f'  {run.found[2][:150]}' if verbose and run.found else ''), flush=True)
             left -= sum(run.cpu for run in runs) - before
@@ -207,8 +221,9 @@ def main():
     run.add_argument('--verbose', action='store_true')
     run.add_argument('names', nargs='*')
     given = parser.parse_args()
-    if given.list:
+    if given.list:  # of the store alone, whose binary knows no worlds
         lists[:] = given.list
+        KEPT.clear()
     if given.command == 'files':
         print('\n'.join(sorted({edit['file'] for m in read_lists() for edit in m.edits})))
     elif given.command == 'check':
