@@ -35,12 +35,23 @@ void HistoryCheck::violated(int invariant, const std::string& text) {
                                  (at_event_ != nullptr ? std::string(h::name_of(*at_event_)) : "") + ": " + text);
 }
 
+const HistoryCheck::Known* HistoryCheck::known(std::uint64_t first_seq) const {
+  const auto at = std::lower_bound(known_.begin(), known_.end(), first_seq,
+                                   [](const Known& known, std::uint64_t seq) { return known.first_seq < seq; });
+  return at == known_.end() || at->first_seq != first_seq ? nullptr : &*at;
+}
+
 void HistoryCheck::check_known(const storage::HistoryBatch& stored) {
   if (known_.empty() || stored.first_seq < known_.front().first_seq) return;  // never read
-  const auto at = std::lower_bound(known_.begin(), known_.end(), stored.first_seq,
-                                   [](const Known& known, std::uint64_t seq) { return known.first_seq < seq; });
-  if (at == known_.end() || at->first_seq != stored.first_seq || at->checksum != checksum64(stored.batch.view()))
+  const Known* was = known(stored.first_seq);
+  if (was == nullptr || was->checksum != checksum64(stored.batch.view()))
     judge_.violated(4, "run " + run_.id + ": the history has changed at event " + std::to_string(stored.first_seq));
+}
+
+void HistoryCheck::check_blobs(const storage::HistoryBatch& stored, const h::Batch& batch) {
+  const Known* was = known(stored.first_seq);
+  if (was != nullptr && was->whole != 0 && was->whole != checksum64(h::encode_batch(batch).view()))
+    judge_.violated(6, "run " + run_.id + ": a blob of event " + std::to_string(stored.first_seq) + " has changed");
 }
 
 void HistoryCheck::skip_to(std::uint64_t first_seq) {
@@ -56,7 +67,10 @@ void HistoryCheck::take(const storage::HistoryBatch& stored, const h::Batch& bat
   if (stored.first_seq != next()) return violated(5, "the history has a gap");
   if (batch.first_seq != stored.first_seq || batch.events.size() != stored.count)
     return violated(5, "the batch is not what the store says");
-  known_.push_back({stored.first_seq, checksum64(stored.batch.view())});
+  std::size_t payloads = 0;
+  for (const h::Event& event : batch.events) payloads += decider::payload_bytes(event);
+  known_.push_back({stored.first_seq, checksum64(stored.batch.view()),
+                    payloads > stored.batch.size() ? checksum64(h::encode_batch(batch).view()) : 0});
   ++reading_.batches;
   reading_.last_at = batch.now;
   now_ = batch.now;

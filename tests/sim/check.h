@@ -38,8 +38,7 @@ struct Reading {
   std::set<std::string> signals, updates, events;
   std::uint64_t last_pivot = 0;
   std::unordered_map<std::uint64_t, std::uint64_t> recorded;  // forward command: sequence of its CompensationRecorded
-  bool has_blobs = false;
-  bool gave_up = false;  // the process died too often while something was undone
+  bool gave_up = false;                                       // the process died too often while something was undone
   bool ended = false;
   std::uint32_t ends = 0;  // a retry may follow
 };
@@ -58,6 +57,7 @@ class HistoryCheck {
   void take(const storage::HistoryBatch& stored, const history::Batch& batch);
   bool knows(std::uint64_t first_seq) const { return first_seq <= reading_.last_seq; }
   void check_known(const storage::HistoryBatch& stored);
+  void check_blobs(const storage::HistoryBatch& stored, const history::Batch& batch);
   // The beginning was compacted away.
   void skip_to(std::uint64_t first_seq);
   // The state as it is now.
@@ -124,7 +124,9 @@ class HistoryCheck {
   struct Known {
     std::uint64_t first_seq = 0;
     std::uint64_t checksum = 0;
+    std::uint64_t whole = 0;  // with what its blobs hold; 0: it has none
   };
+  const Known* known(std::uint64_t first_seq) const;
 
   const RunKey run_;
   Judge& judge_;

@@ -410,6 +410,7 @@ void Inspector::look_at_damage(const std::string& where) {
       if (check->knows(stored.first_seq)) check->check_known(stored);
       const auto batch = payloads.decode(stored.batch.view());
       refused = refused || !batch;
+      if (batch) check->check_blobs(stored, *batch);
       if (!batch && !is_damage(batch.error().code))
         judge_.violated(7, "damage in " + where + ": run " + run.id + ": " + batch.error().message);
     }
