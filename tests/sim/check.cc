@@ -333,6 +333,10 @@ void HistoryCheck::before_event(const h::CompensationDone& event) {
   if (event.fault && event.fault->type == "attempt.lost" && event.fault->attempt > k_lost_attempts_max)
     reading_.gave_up = true;
 }
+void HistoryCheck::before_event(const h::ChildEnded& event) {
+  const bool waited = reading_.waited_children.contains(run_.id + "." + std::to_string(event.command));
+  if (waited && !h::is_closed(event.status)) violated(11, "a child is told to have ended that is open");
+}
 void HistoryCheck::before_event(const h::StepFailed& event) { end_scope(event.frame); }
 void HistoryCheck::before_event(const h::StepCancelled& event) { end_scope(event.frame); }
 void HistoryCheck::before_event(const h::StepCompleted& event) {

@@ -110,6 +110,7 @@ class HistoryCheck {
   void before_event(const history::UpdateReceived& event);
   void before_event(const history::EventReceived& event);
   void before_event(const history::ChildScheduled& event);
+  void before_event(const history::ChildEnded& event);
   void after_event(const history::ActivityScheduled&) { check_parallel(); }
   void after_event(const history::ActivityAttemptStarted& event);
   void after_event(const history::SignalConsumed& event);

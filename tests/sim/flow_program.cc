@@ -170,8 +170,8 @@ class FlowWriter {
   }
   Text filter(const char* type) {
     Text out = Text("{with: {type: ") << type << "}";
-    if (random_.chance(30)) out += ", correlate: {k: {from: .data.k}}";
-    else if (random_.chance(20)) out += ", correlate: {k: {from: .data.k, expect: " << number(1, 2) << "}}";
+    if (random_.chance(45)) out += ", correlate: {k: {from: .data.k}}";
+    else if (random_.chance(35)) out += ", correlate: {k: {from: .data.k, expect: " << number(1, 2) << "}}";
     return out << "}";
   }
   Text listen() {

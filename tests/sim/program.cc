@@ -132,7 +132,7 @@ class Writer {
           "with: {out: '${ $out }', args: '${ $args }'}}";
     if (random_.chance(12)) out += ", timeout: " << number(1, 8) << "s";
     else if (random_.chance(6)) out += ", timeout: {schedule_to_close: " << number(5, 20) << "s}";
-    else if (random_.chance(4)) out += ", timeout: {schedule_to_start: " << number(2, 9) << "s}";
+    else if (random_.chance(rules_.crowded ? 25 : 4)) out += ", timeout: {schedule_to_start: " << number(2, 9) << "s}";
     if (random_.chance(10))
       out += ", retry: {max_attempts: " << number(1, 5) << ", initial: " << number(0, 2) << "s, jitter: none}";
     if (random_.chance(8)) out += ", priority: " << pick({"low", "normal", "high", "critical"});
@@ -151,6 +151,7 @@ class Writer {
     return out;
   }
   Text body(int depth) {
+    if (rules_.nested && !rules_.subflows.empty() && random_.chance(25)) return subflow();
     if (depth <= 0) return leaf();
     const int inner = depth - 1;
     switch (random_.below(18)) {
@@ -187,6 +188,12 @@ class Writer {
     if (catches.empty() || random_.chance(50)) out += ", finally: " << list(depth);
     return out << common(depth, true);
   }
+  Text subflow() {
+    return "subflow: " << rules_.subflows[random_.below(rules_.subflows.size())]
+                       << (random_.chance(25) ? ", timeout: 10s" : "") << (random_.chance(10) ? ", wait: false" : "")
+                       << (random_.chance(25) ? ", retry: {max_attempts: 2, initial: 1s, jitter: none}" : "")
+                       << common(0, false);
+  }
   Text leaf() {
     switch (random_.below(18)) {
       case 0: return "wait: " << (random_.chance(60) ? number(1, 20) : number(35, 200)) << "s" << common(0, false);
@@ -195,13 +202,7 @@ class Writer {
       case 2: return "set: {go: " << pick({"true", "false"}) << "}";
       case 3: return "emit: {type: e, data: 1}";
       case 4: return random_.chance(40) ? "raise: {type: flaky}" : "set: {id: '${ .run.id }'}";
-      case 5:
-        if (rules_.subflows.empty()) return activity();
-        return "subflow: " << rules_.subflows[random_.below(rules_.subflows.size())]
-                           << (random_.chance(25) ? ", timeout: 10s" : "")
-                           << (random_.chance(10) ? ", wait: false" : "")
-                           << (random_.chance(25) ? ", retry: {max_attempts: 2, initial: 1s, jitter: none}" : "")
-                           << common(0, false);
+      case 5: return rules_.subflows.empty() ? activity() : subflow();
       case 6:
         return "type: human_review, reviewers: [ann, bob], quorum: "
                << number(1, 2) << ", timeout: " << number(6, 20)

@@ -28,6 +28,8 @@ struct ProgramRules {
   bool busy = false;                  // long loops
   bool huge = false;                  // payloads that do not fit into the history
   bool storm = false;                 // a thousand timers at one instant
+  bool crowded = false;               // few activities at a time: many wait for longer than they may
+  bool nested = false;                // many sub-workflows
 };
 
 // JSON text, which is YAML.

@@ -69,7 +69,7 @@ Settings random_settings(Random& random, std::uint64_t seed, bool busy) {
   s.first_segment_bytes = std::uint64_t{4096} * random.between(3, 12);
   s.overlay_bytes = random.chance(8) && !busy ? 3 : random.chance(60) ? random.between(2'000, 40'000) : 1 << 20;
   if (busy) s.overlay_bytes *= 16;
-  if (Random(mix(s.seed, s.overlay_bytes)).chance(30)) s.group_bytes = 2'000;
+  if (Random(mix(s.seed, s.overlay_bytes)).chance(45)) s.group_bytes = 2'000;
   s.cache_bytes = random.chance(40) ? random.between(1'000, 40'000) : std::uint64_t{8} << 20;
   s.timers_in_memory = random.chance(40) ? random.between(1, 4) : 1000;
   s.shards = random.between(1, 3);
@@ -77,7 +77,7 @@ Settings random_settings(Random& random, std::uint64_t seed, bool busy) {
   if (random.chance(30)) s.in_flight = random.between(1, 4);
   s.boot_crash_one_in = busy ? 12 : 6;
   s.crash_at_end = random.chance(30) ? 1 : 0;
-  if (random.chance(25)) s.read_error_one_in = random.between(10, 400);
+  if (random.chance(35)) s.read_error_one_in = random.between(10, 400);
   if (random.chance(10)) s.slow_one_in = random.between(20, 200);
   if (random.chance(6)) s.big_percent = random.between(2, 10);
   if (random.chance(50)) s.snapshot_over_bytes = random.between(200, 8'000);
@@ -162,6 +162,8 @@ Scenario make_scenario(std::uint64_t seed, Mix mix) {
   rules.busy = busy;
   rules.huge = scenario.settings.big_percent != 0 && !busy;
   rules.storm = random.chance(busy ? 10 : 1);
+  rules.crowded = scenario.settings.in_flight < 5;
+  rules.nested = scenario.settings.retention_ms != 0;
   // A commit of megabytes in groups of kilobytes, each padded to a block, is larger than a segment.
   if (rules.storm || rules.huge) scenario.settings.group_bytes = Settings{}.group_bytes;
   const bool flows = !rules.storm && Random(sim::mix(seed, k_flow_stream)).chance(40);

@@ -127,16 +127,16 @@ def by(seed, how):
 
 
 class Run:
-    """One mutant's way through the kept worlds, the seeds, and if it is in the store also lists of the store alone."""
+    """One mutant's way through the kept worlds and seeds, and in the second round, if it is in the store, through lists
+    of operations on the store alone."""
     def __init__(self, number, name, in_store=False):
         self.number, self.name, self.in_store = number, name, in_store
         self.seed, self.cpu, self.found, self.reached = 1, 0.0, None, False
 
     def live(self, binary, seconds, last=False):
         if last and self.in_store:
-            self.live_on(binary, seconds / 2, ['--store'], 1)
-            seconds /= 2
-        if not self.found:
+            self.live_on(binary, seconds, ['--store'], 1)
+        else:
             self.live_on(binary, seconds, [] if last or self.number == 0 else KEPT, self.seed)
         return self
 
