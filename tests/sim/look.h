@@ -69,7 +69,7 @@ class Inspector {
   bool listed_as_it_is(const engine::RunSummary& row, HistoryCheck& check);
   Status read(HistoryCheck& check, std::uint64_t from);
   void replay(const RunKey& run, const Reading& reading);
-  void compare_view(const HistoryCheck& check, const engine::RunSummary& row);
+  void compare_view(HistoryCheck& check, const engine::RunSummary& row);
   void look_at_messages(const HistoryCheck& check);
   void look_for_missing(const std::set<RunKey>& listed);
   bool is_outlived_parent(const std::string& finding) const;
