@@ -33,6 +33,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SRC = os.path.normpath(os.path.join(HERE, '../../../src'))
 MEMORY_BYTES_MAX = 4 << 30  # of a mutant that runs away
 FIRST_SHARE_SECONDS = 4
+LEFT_SECONDS_MIN = 5
 UNMUTATED_SECONDS = 10
 FOUND_SHARE_MIN = 0.95
 KEPT = sorted(glob.glob(os.path.join(HERE, '../seeds/*.scenario')))
@@ -127,17 +128,17 @@ def by(seed, how):
 
 
 class Run:
-    """One mutant's way through the kept worlds and seeds, and in the second round, if it is in the store, through lists
+    """One mutant's way through the kept worlds and seeds, and after the first round, if it is in the store, through lists
     of operations on the store alone."""
     def __init__(self, number, name, in_store=False):
         self.number, self.name, self.in_store = number, name, in_store
-        self.seed, self.cpu, self.found, self.reached = 1, 0.0, None, False
+        self.seed, self.list, self.cpu, self.found, self.reached = 1, 1, 0.0, None, False
 
-    def live(self, binary, seconds, last=False):
-        if last and self.in_store:
-            self.live_on(binary, seconds, ['--store'], 1)
+    def live(self, binary, seconds, again=False):
+        if again and self.in_store:
+            self.live_on(binary, seconds, ['--store'], self.list)
         else:
-            self.live_on(binary, seconds, [] if last or self.number == 0 else KEPT, self.seed)
+            self.live_on(binary, seconds, [] if again or self.number == 0 else KEPT, self.seed)
         return self
 
     def live_on(self, binary, seconds, how, first):
@@ -160,7 +161,9 @@ class Run:
             _, invariant, text = last.split(' ', 2)
             self.found = (by(seeds[-1], how), invariant, text)
         elif process.returncode == 0 and last.startswith('survived'):
-            if '--store' not in how and seeds:
+            if '--store' in how and seeds:
+                self.list = seeds[-1] + 1
+            elif seeds:
                 self.seed = seeds[-1] + 1
             self.reached = self.reached or last == 'survived'
         elif process.returncode == -signal.SIGPROF:
@@ -173,7 +176,8 @@ class Run:
         if self.found:
             return f'{self.name:44} found     {self.found[0]:>6} {self.found[1]:>5} {self.cpu:8.1f}'
         what = 'passed' if self.number == 0 else 'SURVIVED' if self.reached else 'UNREACHED'
-        return f'{self.name:44} {what:9} {self.seed - 1:6}       {self.cpu:8.1f}'
+        lived = f's{self.list - 1}' if self.list > 1 else str(self.seed - 1)
+        return f'{self.name:44} {what:9} {lived:>6}       {self.cpu:8.1f}'
 
 
 def judge(binary, minutes, jobs, names, verbose):
@@ -188,19 +192,19 @@ def judge(binary, minutes, jobs, names, verbose):
         print(f'without any mutant: {none.found[2]}')
         return 1
     left = minutes * 60 - none.cpu
-    share = FIRST_SHARE_SECONDS
+    alive, first = runs, True
     with ThreadPoolExecutor(jobs) as pool:
-        for last in (False, True):  # a short first round, so that those hard to find share what the others leave
-            alive = [run for run in runs if not run.found]
+        # A short first round, so that those hard to find share what the others leave, again and again.
+        while alive and left > LEFT_SECONDS_MIN:
+            share = min(FIRST_SHARE_SECONDS, left / len(alive)) if first else left / len(alive)
             before = sum(run.cpu for run in runs)
-            if last and alive:
-                share = max(0.0, left) / len(alive)
-            elif alive:
-                share = min(share, left / len(alive))
-            for run in pool.map(lambda run: run.live(binary, share, last), alive):
-                if run.found or last:
-                    print(run.row() + (f'  {run.found[2][:150]}' if verbose and run.found else ''), flush=True)
+            for run in pool.map(lambda run: run.live(binary, share, not first), alive):
+                if run.found:
+                    print(run.row() + (f'  {run.found[2][:150]}' if verbose else ''), flush=True)
             left -= sum(run.cpu for run in runs) - before
+            alive, first = [run for run in runs if not run.found], False
+    for run in alive:
+        print(run.row())
     found = sum(1 for run in runs if run.found)
     cpu = sum(run.cpu for run in runs) + none.cpu
     print(f'{found} of {len(runs)} mutants found in {cpu:.0f} s of CPU, {time.monotonic() - began:.0f} s')
