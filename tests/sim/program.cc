@@ -115,7 +115,7 @@ class Writer {
                                        << "s, successes: 1}";
       told = ", service: " << service << ", failures: " << failures << ", open_for: " << open_for;
     }
-    if (!rules_.busy && random_.chance(6)) {  // not a thousand times two a second
+    if (rules_.rated && random_.chance(6)) {
       limits += ", rate_limit: 2/s";
       told += (told.empty() ? ", service: any" : "") << Text(", rate: 2");
     }

@@ -30,6 +30,7 @@ struct ProgramRules {
   bool storm = false;                 // a thousand timers at one instant
   bool crowded = false;               // few activities at a time: many wait for longer than they may
   bool nested = false;                // many sub-workflows
+  bool rated = true;                  // some calls are limited to two a second
 };
 
 // JSON text, which is YAML.

@@ -163,7 +163,8 @@ Scenario make_scenario(std::uint64_t seed, Mix mix) {
   rules.huge = scenario.settings.big_percent != 0 && !busy;
   rules.storm = random.chance(busy ? 10 : 1);
   rules.crowded = scenario.settings.in_flight < 5;
-  rules.nested = scenario.settings.retention_ms != 0;
+  rules.nested = scenario.settings.retention_ms != 0 && !busy;
+  rules.rated = !busy;  // not a thousand times two a second
   // A commit of megabytes in groups of kilobytes, each padded to a block, is larger than a segment.
   if (rules.storm || rules.huge) scenario.settings.group_bytes = Settings{}.group_bytes;
   const bool flows = !rules.storm && Random(sim::mix(seed, k_flow_stream)).chance(40);
