@@ -128,7 +128,8 @@ class Reference:
         output = {'context': {k: v for k, v in self.context.items() if k not in self.tainted},
                   'steps': {s['id']: self.top_status.get(s['id']) for s in steps},
                   'actions': sorted(actions(outputs))}
-        return End('completed', None, output, self.effects, self.undo_failed, self.undo_unsure,
+        status = 'compensation_failed' if self.undo_failed else 'completed'  # what failed was let pass, what it left was not
+        return End(status, None, output, self.effects, self.undo_failed, self.undo_unsure,
                    {n: (o, self.top_status[n]) for n, o in outputs.items()}, self.contexts)
 
     # ---- lists ----
