@@ -63,8 +63,8 @@ void Turn::advance_try(FrameId id) {
         emit(history::ActivityRetryScheduled{id, f.attempt + 1, context_.now + *delay});
         return;
       }
-      if (c.body == plan::k_none)
-        continue;  // trying again has not mended it; to pass over an error is written without `retry`
+      // Trying again has not mended it. To pass over an error is written without `retry`.
+      if (c.body == plan::k_none) continue;
     }
     emit(history::BranchTaken{id, i, why});
     if (c.body != plan::k_none) enter(c.body, id, 1 + i, Role::step);
