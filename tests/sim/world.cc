@@ -208,8 +208,9 @@ class World {
     return at->first;
   }
   // What a client may be told in bad times.
-  void judge_error(const std::string& what, const Error& error) {
+  void judge_error(const std::string& what, const Error& error, const RunKey& run = {}) {
     trace_.line(what + ": " + error.message);
+    if (error.message.ends_with("nothing more can be sent to it") && !machine_.has_stopped()) refused_.push_back(run);
     if (error.code == ErrorCode::corrupt || error.code == ErrorCode::internal || error.code == ErrorCode::lease_lost)
       judge_.violated(23, what + ": " + error.message);
   }
@@ -233,14 +234,14 @@ class World {
       case Act::terminate: return terminate(run);
       default: status = engine().retry(run, "sim", ""); break;
     }
-    if (!status) judge_error("message to " + id, status.error());
+    if (!status) judge_error("message to " + id, status.error(), run);
   }
   // What is out answers a run that has gone on without it, when it is retried at once.
   void terminate(const RunKey& run) {
     inspector_.strike(Fault::terminate, run);
     Status status = engine().terminate(run, "sim", "");
     if (status && random_.chance(50)) status = engine().retry(run, "sim", "");
-    if (!status) judge_error("message to " + run.id, status.error());
+    if (!status) judge_error("message to " + run.id, status.error(), run);
   }
   // One sender, who goes on only when the one before was acknowledged, and sometimes repeats itself.
   void signal(const RunKey& run, Client& client) {
@@ -250,7 +251,7 @@ class World {
     const Status told = engine().signal(run, number % 4 == 0 ? "stop" : "go", Value(std::int64_t{number}), key);
     trace_.line("signal " + run.id + " " + key + (told ? "" : " " + told.error().message));
     if (machine_.has_stopped()) return;
-    if (!told) return judge_error("signal", told.error());
+    if (!told) return judge_error("signal", told.error(), run);
     client.acknowledged_signals.insert(key);
     if (!again) ++client.next_signal;
   }
@@ -264,7 +265,7 @@ class World {
     if (machine_.has_stopped()) return;
     if (!told) {
       if (!valid && !again) ++client.next_update;
-      return judge_error("update", told.error());
+      return judge_error("update", told.error(), run);
     }
     if (!valid) return judge_.violated(24, "update " + id + " was taken against its validator");
     const auto [known, fresh] = client.updates.try_emplace(id, to_json(*told));
@@ -299,6 +300,12 @@ class World {
       const Reading& reading = found->second->reading();
       if (!reading.ended && (!ends || *ends == reading.ends) && !reading.events.contains(id))
         judge_.violated(16, "run " + run.id + ": event " + id + " was acknowledged and is not there");
+    }
+    for (const RunKey& run : std::exchange(refused_, {})) {
+      const auto found = inspector_.runs().find(run);
+      if (found != inspector_.runs().end() && found->second && found->second->reading().whole &&
+          found->second->reading().ends == 0)
+        judge_.violated(23, "run " + run.id + " refused a message because it had ended, and it has not");
     }
   }
   void review() {
@@ -479,6 +486,7 @@ class World {
   std::uint64_t published_ = 0;
   // Events that runs have acknowledged, or may want unless they ended more often than that; not looked for yet.
   std::vector<std::tuple<RunKey, std::string, std::optional<std::uint32_t>>> told_;
+  std::vector<RunKey> refused_;  // messages to them, because they had ended; not looked for yet
   std::vector<std::shared_ptr<const plan::Plan>> plans_, children_;
   Clients clients_;
   Inspector inspector_;

@@ -14,6 +14,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "storage/embedded/table_guard.h"
+
 #ifdef __SANITIZE_THREAD__
 // The library is not built with ThreadSanitizer, which then can't see its reference counts.
 extern "C" const char* __tsan_default_suppressions();
@@ -71,8 +73,9 @@ class SilentLog final : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
-rocksdb::DBOptions database_options(const RocksOptions& options) {
+rocksdb::DBOptions database_options(const RocksOptions& options, rocksdb::Env& files) {
   rocksdb::DBOptions database;
+  database.env = &files;
   database.create_if_missing = true;
   database.create_missing_column_families = true;
   database.atomic_flush = true;
@@ -198,7 +201,7 @@ class RocksTables final : public Tables {
 
   Status open() {
     const auto cache = rocksdb::NewLRUCache(options_.cache_bytes, 2, false, 0.5);
-    const auto database = database_options(options_);
+    const auto database = database_options(options_, *files_);
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
     for (const Space space : {Space::index, Space::data}) {
       const auto family = family_options(space, cache);
@@ -311,6 +314,7 @@ class RocksTables final : public Tables {
 
   std::string directory_;
   RocksOptions options_;
+  std::unique_ptr<rocksdb::Env> files_ = rocksdb::NewCompositeEnv(guarded_file_system());  // outlives the database
   std::unique_ptr<rocksdb::DB> database_;
   std::array<rocksdb::ColumnFamilyHandle*, 2> families_{};
   std::array<rocksdb::Options, 2> table_options_;
