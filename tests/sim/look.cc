@@ -271,6 +271,29 @@ void Inspector::look_for_missing(const std::set<RunKey>& listed) {
       return judge_.violated(1, "run " + id + " was acknowledged and is gone");
 }
 
+void Inspector::look_for_ends(const std::vector<RunKey>& told) {
+  for (const RunKey& run : told)
+    if (!may_have_ended(run))
+      return judge_.violated(23, "run " + run.id + " refused a message because it had ended, and it has not");
+}
+
+// By what is on the disk; what can't be read, or is not kept, may say anything.
+bool Inspector::may_have_ended(const RunKey& run) const {
+  runtime::Payloads payloads(machine_.store());
+  for (std::uint64_t next = 1;;) {
+    const auto page = machine_.store().history(run, next, k_page_bytes);
+    if (!page) return true;
+    if (page->empty()) return next == 1 && (settings_.retention_ms != 0 || settings_.compact_over_events != 0);
+    for (const storage::HistoryBatch& stored : *page) {
+      const auto batch = payloads.decode(stored.batch.view());
+      if (!batch || stored.first_seq != next) return true;
+      for (const h::Event& event : batch->events)
+        if (std::holds_alternative<h::RunCompleted>(event) || std::holds_alternative<h::RunFailed>(event)) return true;
+      next += stored.count;
+    }
+  }
+}
+
 std::optional<std::string> Inspector::late() const {
   constexpr DurationMs k_late_ms = 2'000;
   const TimeMs before = machine_.clock().now_ms() - k_late_ms;

@@ -48,6 +48,8 @@ class Inspector {
   void look_at_damage(const std::string& where);
   // At rest: a timer whose time is over, or an activity that waits for longer than it may; or nothing.
   std::optional<std::string> late() const;
+  // A crash has just passed and the engine has not gone on: runs of which somebody was told that they have ended, have.
+  void look_for_ends(const std::vector<RunKey>& told);
   // After an abort nothing is in effect that could have been undone.
   void judge_ledger() const;
 
@@ -74,6 +76,7 @@ class Inspector {
   void look_for_missing(const std::set<RunKey>& listed);
   bool is_outlived_parent(const std::string& finding) const;
   bool may_be_gone(const HistoryCheck& check) const;
+  bool may_have_ended(const RunKey& run) const;
   void look_at_handed_out(const std::set<RunKey>& listed);
   void look_for_idle_places();
   bool waits_for_a_place(const RunKey& run, const Reading& reading, const decider::Frame& f) const;

@@ -146,7 +146,13 @@ class World {
     ++crashes_;
     inspector_.strike(Fault::crash);
     machine_.crash();
+    judge_refused();
     checkpoint(Depth::usual);
+  }
+  void judge_refused() {
+    const bool was_quiet = machine_.set_quiet(true);
+    if (!judge_.failed()) inspector_.look_for_ends(std::exchange(refused_, {}));
+    machine_.set_quiet(was_quiet);
   }
   void shut_down() {
     trace_.line("shutdown");
@@ -301,12 +307,6 @@ class World {
       if (!reading.ended && (!ends || *ends == reading.ends) && !reading.events.contains(id))
         judge_.violated(16, "run " + run.id + ": event " + id + " was acknowledged and is not there");
     }
-    for (const RunKey& run : std::exchange(refused_, {})) {
-      const auto found = inspector_.runs().find(run);
-      if (found != inspector_.runs().end() && found->second && found->second->reading().whole &&
-          found->second->reading().ends == 0)
-        judge_.violated(23, "run " + run.id + " refused a message because it had ended, and it has not");
-    }
   }
   void review() {
     const auto open = engine().reviews("default");
@@ -356,6 +356,7 @@ class World {
     }
     inspector_.look(depth);
     judge_told();
+    refused_.clear();
     judge_rest();
     outside_.all_durable();
     machine_.set_quiet(was_quiet);
