@@ -97,6 +97,7 @@ bool Shard::settle_failure() {
   timers_.clear();
   for (const auto& reply : std::exchange(building_, {}).replies) reply(fail(ErrorCode::io, "the store has failed"));
   commit_ = {};
+  core_.payloads.unpin(std::exchange(building_blobs_, {}));
   building_bytes_ = 0;
   parked_ = true;
   report_parked();

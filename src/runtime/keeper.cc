@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include "runtime/shard.h"
 
@@ -150,10 +151,27 @@ bool Keeper::is_below_an_open_run(const std::string& tenant, std::string above) 
   return false;
 }
 
+// Blobs that no run has: a crash or a commit that failed has left them. Before anything is purged, so that what the
+// store says of who needs them is durable.
+bool Keeper::sweep_blobs() {
+  const auto names = core_.store->scan_blobs(swept_until_, k_page);
+  if (!names || !core_.payloads.erase_unused(*names)) return false;  // tried again at the next tick
+  swept_ = names->size() < k_page;
+  if (!swept_) swept_until_ = names->back();
+  return true;
+}
+
 // A page of one tenant a turn, tenant by tenant.
 bool Keeper::retain(TimeMs now) {
   const DurationMs keep = core_.options.retention_ms;
   if (keep <= 0) return false;
+  if (!swept_) return sweep_blobs();
+  if (purged_) {
+    if (!purged_->told) return false;
+    // What can't be erased now waits for the sweep of the next start.
+    if (purged_->durable) static_cast<void>(core_.payloads.erase_unused(purged_->blobs));
+    purged_.reset();
+  }
   if (retain_tenants_.empty()) {
     if (now - retained_at_ < std::min<DurationMs>(k_tick_ms, keep)) return false;
     auto all = tenants(*core_.store);
@@ -161,27 +179,38 @@ bool Keeper::retain(TimeMs now) {
     if (!all) return false;
     retain_tenants_ = std::move(*all);
   }
+  return purge_page(now - keep);
+}
+
+bool Keeper::purge_page(TimeMs until) {
   storage::ListQuery query;
   query.tenant = retain_tenants_.back();
-  query.started_until = now - keep;
+  query.started_until = until;
   query.cursor = retain_cursor_;
   query.limit = k_purged_a_turn;
   auto page = core_.store->list(query);
   if (!page) return false;
-  bool purged = false;
+  auto purged = std::make_shared<Purged>();
+  bool any = false;
   for (const auto& [run, row] : page->rows) {
-    if (!row.closed || row.closed_at > now - keep) continue;
+    if (!row.closed || row.closed_at > until) continue;
     if (is_below_an_open_run(run.tenant, row.parent)) continue;  // which may still ask how it ended, or undo it
-    const auto keys = core_.payloads.release(run);
-    if (!keys || !core_.store->purge(run)) continue;  // tried again at the next sweep
-    purged = true;
-    for (const std::string& key : *keys) core_.shards[0]->post(KeyMessage{key, std::nullopt, {}});
+    auto released = core_.payloads.release(run);
+    if (!released || !core_.store->purge(run, std::move(released->keys))) continue;  // tried again at the next sweep
+    any = true;
+    std::move(released->blobs.begin(), released->blobs.end(), std::back_inserter(purged->blobs));
   }
-  // Nobody waits for a purge: by this commit it becomes durable, or the failure of its write known.
-  if (purged) core_.shards[0]->post(KeyMessage{k_retention_key, std::nullopt, {}});
   retain_cursor_ = page->next_cursor;
   if (retain_cursor_.empty()) retain_tenants_.pop_back();
-  return !retain_tenants_.empty();
+  if (!any) return !retain_tenants_.empty();
+  // Nobody waits for a purge: by this commit it becomes durable, or the failure of its write known.
+  purged_ = purged;
+  core_.shards[0]->post(KeyMessage{k_retention_key, std::nullopt, [this, purged](const Result<Value>& told) {
+                                     purged->durable = told.has_value();
+                                     purged->told = true;
+                                     poke();
+                                   }});
+  return true;
 }
 
 }  // namespace perdure::runtime

@@ -141,28 +141,34 @@ Result<history::Batch> Payloads::decode(std::string_view bytes) {
   return batch;
 }
 
-Result<std::vector<std::string>> Payloads::release(const RunKey& run) {
+Result<Payloads::Released> Payloads::release(const RunKey& run) {
   constexpr std::size_t k_page = 1000;
   const std::string prefix = "runblob/" + to_string(run) + "/";
-  std::vector<std::string> keys;
+  Released released;
   std::string after;
   while (true) {
     PERDURE_TRY(page, store_.scan(prefix, after, k_page));
     for (const auto& [key, mark] : page) {
       const std::string name = key.substr(prefix.size());
-      keys.push_back(key);
-      keys.push_back("blobref/" + name + "/" + to_string(run));
-      const std::lock_guard lock(mutex_);
-      if (pinned_.contains(name)) continue;  // another run is about to need it
-      PERDURE_TRY(users, store_.scan("blobref/" + name + "/", "", 2));
-      const bool only_this = users.size() <= 1 && (users.empty() || users.front().first == keys.back());
-      if (!only_this) continue;
-      if (const Status erased = store_.erase_blob(name); !erased && erased.error().code != ErrorCode::not_found)
-        return tl::unexpected<Error>(erased.error());
+      released.keys.push_back({key, std::nullopt});
+      released.keys.push_back({"blobref/" + name + "/" + to_string(run), std::nullopt});
+      released.blobs.push_back(name);
     }
-    if (page.size() < k_page) return keys;
+    if (page.size() < k_page) return released;
     after = page.back().first;
   }
+}
+
+Status Payloads::erase_unused(const std::vector<std::string>& blobs) {
+  for (const std::string& name : blobs) {
+    const std::lock_guard lock(mutex_);
+    if (pinned_.contains(name)) continue;  // a run is about to need it
+    PERDURE_TRY(users, store_.scan("blobref/" + name + "/", "", 1));
+    if (!users.empty()) continue;
+    const Status erased = store_.erase_blob(name);
+    if (!erased && erased.error().code != ErrorCode::not_found) return erased;
+  }
+  return {};
 }
 
 }  // namespace perdure::runtime

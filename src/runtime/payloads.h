@@ -32,8 +32,14 @@ class Payloads {
   // `corrupt` also when a blob is missing.
   Result<history::Batch> decode(std::string_view bytes);
 
-  // The keys to delete with a run that is removed; blobs that only it needed are erased.
-  Result<std::vector<std::string>> release(const RunKey& run);
+  struct Released {
+    std::vector<storage::KeyWrite> keys;  // go with the run
+    std::vector<std::string> blobs;       // perhaps needed by nobody then
+  };
+  // What a run that is removed leaves.
+  Result<Released> release(const RunKey& run);
+  // Erases those that no run needs. Whatever has removed a reference to one of them must be durable.
+  Status erase_unused(const std::vector<std::string>& blobs);
 
  private:
   storage::Store& store_;

@@ -73,7 +73,9 @@ class FaultyStore final : public storage::Store {
     return inner_->scan_blobs(after, limit);
   }
   Status erase_blob(std::string_view name) override { return inner_->erase_blob(name); }
-  Status purge(const RunKey& run) override { return inner_->purge(run); }
+  Status purge(const RunKey& run, std::vector<storage::KeyWrite> keys) override {
+    return inner_->purge(run, std::move(keys));
+  }
   Status backup(const std::string& directory) override { return inner_->backup(directory); }
   Result<storage::VerifyReport> verify() override { return inner_->verify(); }
   storage::StoreStats stats() const override { return inner_->stats(); }

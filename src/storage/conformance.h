@@ -426,15 +426,18 @@ TEST_P(StoreConformance, BlobsAreNamedByTheirContent) {
 TEST_P(StoreConformance, PurgeRemovesAClosedRunAndFreesItsId) {
   create("a", 100, 300);
   create("b", 100, 300);
-  EXPECT_EQ(store_->purge(key("a")).error().code, ErrorCode::conflict);
-  EXPECT_EQ(store_->purge(key("nobody")).error().code, ErrorCode::not_found);
+  EXPECT_EQ(store_->purge(key("a"), {{"space/gone", Bytes::copy("a")}}).error().code, ErrorCode::conflict);
+  EXPECT_EQ(store_->purge(key("nobody"), {}).error().code, ErrorCode::not_found);
   close("a", 3);
   if (GetParam().persists) reopen();
-  ASSERT_TRUE(store_->purge(key("a")).has_value());
+  EXPECT_EQ(*store_->get("space/gone"), std::nullopt) << "a refused purge writes nothing";
+  EXPECT_FALSE(store_->purge(key("a"), {{"", Bytes::copy("a key has a name")}}).has_value());
+  ASSERT_TRUE(store_->purge(key("a"), {{"space/gone", Bytes::copy("a")}}).has_value());
   ASSERT_TRUE(commit({step("b", 3, "x")}).has_value());  // the purge is durable with this one
   check_now_and_reopened([&] {
     EXPECT_EQ(store_->load(key("a")).error().code, ErrorCode::not_found);
     EXPECT_EQ(*store_->row(key("a")), std::nullopt);
+    EXPECT_EQ((*store_->get("space/gone"))->view(), "a");
     EXPECT_EQ(listed({}), (Texts{"b"}));
     EXPECT_EQ(woken(0, k_never), (Texts{"b"}));
   });

@@ -156,8 +156,9 @@ class Store {
   virtual Result<std::vector<std::string>> scan_blobs(std::string_view after, std::size_t limit) = 0;
   virtual Status erase_blob(std::string_view name) = 0;
 
-  // Removes a closed run whole (`conflict` when open). Durable with the next commit; a purged id is free again.
-  virtual Status purge(const RunKey& run) = 0;
+  // Removes a closed run whole (`conflict` when open) and writes the keys that go with it, as one unit. Durable with the
+  // next commit; a purged id is free again.
+  virtual Status purge(const RunKey& run, std::vector<KeyWrite> keys) = 0;
 
   // A copy that opens as a store of its own; taken while running, holds every commit that was durable at the call.
   // `conflict` when the directory exists and is not empty; `unsupported` where the driver keeps nothing on disk.

@@ -131,12 +131,12 @@ void Inspector::look_at(const engine::RunSummary& row, Depth depth) {
     check->check_state();
     look_at_messages(*check);
   }
-  if (depth == Depth::all || random_.one_in(k_describe_one_in)) compare_view(*check, row);
+  if (random_.one_in(depth == Depth::all ? 2 : k_describe_one_in)) compare_view(*check, row);
   if (depth != Depth::all) return;
   // From the beginning it costs the number of decisions times the size of the state.
   constexpr std::uint64_t k_cheap_bytes = std::uint64_t{256} << 10;
   const std::uint64_t cost = reading.batches * decider::footprint(reading.state) / k_cheap_bytes;
-  if (random_.one_in(static_cast<std::uint32_t>(settings_.replay_one_in + cost))) replay(row.run, reading);
+  if (random_.one_in(static_cast<std::uint32_t>(3 * settings_.replay_one_in + cost))) replay(row.run, reading);
 }
 
 void Inspector::replay(const RunKey& run, const Reading& reading) {

@@ -106,7 +106,7 @@ std::string fill(Place& place, std::uint64_t seed, Files& files) {
     const Change change = make_change(random, truth);
     if (!truth.apply(change)) continue;
     if (const auto* run = std::get_if<RunKey>(&change)) {
-      CHECK((*store)->purge(*run).has_value());
+      CHECK(storage::purge_run(**store, *run).has_value());
       continue;
     }
     Commit commit = std::get<Commit>(change);

@@ -216,7 +216,7 @@ class Life {
   bool may_fail() const { return faulty_ || files_.crashed(); }
 
   Status give(const Change& change) {
-    if (const auto* run = std::get_if<RunKey>(&change)) return store_->purge(*run);
+    if (const auto* run = std::get_if<RunKey>(&change)) return storage::purge_run(*store_, *run);
     Commit commit = std::get<Commit>(change);
     if (commit.epoch != 0) commit.epoch = store_->epoch();
     Status refusal;

@@ -19,7 +19,7 @@ Status Truth::apply(const Change& change) {
 
 Status Truth::apply_only(const Change& change) {
   if (const auto* run = std::get_if<RunKey>(&change)) {
-    PERDURE_TRY_VOID(store_->purge(*run));
+    PERDURE_TRY_VOID(storage::purge_run(*store_, *run));
     histories_.erase(*run);
     return {};
   }

@@ -231,7 +231,7 @@ double lone_commit_us(Store& store, bool lends) {
   last.batch = Bytes::copy("end");
   last.row = row_of(true, 1000);
   store.commit(std::move(closing), [](Status) {});
-  static_cast<void>(store.purge({"default", "lone"}));
+  static_cast<void>(store.purge({"default", "lone"}, {}));
   return median_us(times);
 }
 

@@ -55,7 +55,9 @@ class FaultyLock final : public FileLock {
 std::string FaultyFileSystem::File::read(std::uint64_t offset, std::size_t length) const {
   if (offset >= size) return {};
   length = static_cast<std::size_t>(std::min<std::uint64_t>(length, size - offset));
-  std::string out = offset < bytes.size() ? bytes.substr(static_cast<std::size_t>(offset), length) : std::string();
+  std::string out;
+  out.reserve(length);
+  if (offset < bytes.size()) out.append(bytes, static_cast<std::size_t>(offset), length);
   out.resize(length, '\0');
   return out;
 }

@@ -56,12 +56,14 @@ void EmbeddedStore::commit(Commit commit, Done done) {
   done(std::move(outcome));
 }
 
-Status EmbeddedStore::purge(const RunKey& run) {
+Status EmbeddedStore::purge(const RunKey& run, std::vector<KeyWrite> keys) {
+  for (const KeyWrite& write : keys) PERDURE_TRY_VOID(check_shape(write));
   std::string body;
-  encode_commit(body, {}, {}, {&run, 1});
-  Commit nothing;
+  encode_commit(body, {}, keys, {&run, 1});
+  Commit commit;
+  commit.keys = std::move(keys);
   Lock lock(mutex_);
-  PERDURE_TRY_VOID(check_and_apply(lock, nothing, &run, body.size()));
+  PERDURE_TRY_VOID(check_and_apply(lock, commit, &run, body.size()));
   enqueue(std::move(body), [](Status) {});  // goes with the next commit: nobody waits for this one
   return {};
 }

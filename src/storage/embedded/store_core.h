@@ -44,7 +44,7 @@ class EmbeddedStore final : public Store {
   Result<Bytes> get_blob(std::string_view name) override;
   Result<std::vector<std::string>> scan_blobs(std::string_view after, std::size_t limit) override;
   Status erase_blob(std::string_view name) override;
-  Status purge(const RunKey& run) override;
+  Status purge(const RunKey& run, std::vector<KeyWrite> keys) override;
   Status backup(const std::string& directory) override;
   Result<VerifyReport> verify() override;
   StoreStats stats() const override;

@@ -84,8 +84,13 @@ class ScriptWriter {
   std::map<std::string, Run> runs_;
 };
 
+// Leaves a key behind: what goes with a run is removed and written in one unit with it.
+inline Status purge_run(Store& store, const RunKey& run) {
+  return store.purge(run, {{"space/purged " + run.id, Bytes::copy("1")}});
+}
+
 inline Status run_operation(Store& store, const Operation& operation) {
-  if (const Purge* purge = std::get_if<Purge>(&operation)) return store.purge(purge->run);
+  if (const Purge* purge = std::get_if<Purge>(&operation)) return purge_run(store, purge->run);
   Commit commit = std::get<Commit>(operation);
   commit.epoch = store.epoch();
   return commit_and_wait(store, std::move(commit));

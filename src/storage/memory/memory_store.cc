@@ -153,13 +153,15 @@ class MemoryStore final : public Store {
     return {};
   }
 
-  Status purge(const RunKey& run) override {
+  Status purge(const RunKey& run, std::vector<KeyWrite> keys) override {
+    for (const KeyWrite& write : keys) PERDURE_TRY_VOID(check_shape(write));
     const std::lock_guard lock(mutex_);
     const auto found = runs_.find(run);
     if (found == runs_.end()) return tl::unexpected<Error>(no_such_run(run));
     if (!found->second.row.closed) return tl::unexpected<Error>(not_closed(run));
     unindex(run, found->second);
     runs_.erase(found);
+    for (KeyWrite& write : keys) apply(std::move(write));
     return {};
   }
 
