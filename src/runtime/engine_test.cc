@@ -478,6 +478,37 @@ TYPED_TEST(EngineConformance, LargePayloadsAreBlobsAndGoWithTheirRun) {
   EXPECT_TRUE(w.disk->scan_blobs("", 10)->empty());
 }
 
+TYPED_TEST(EngineConformance, BlobsGoOnceTheRemovalOfTheirRunIsDurable) {
+  World& w = this->w_;
+  w.options.retention_ms = 1000;
+  w.kill();
+  const RunKey run = w.start(k_two, "r", "\"" + std::string(100'000, 'x') + "\"");
+  w.store->fail_commits = 1;  // the one behind the removal
+  w.pass(5'000);
+  ASSERT_EQ(w.store->recoveries, 1);
+  EXPECT_EQ(w.engine->describe(run).error().code, ErrorCode::not_found);
+  EXPECT_FALSE(w.disk->scan_blobs("", 10)->empty());
+  w.kill();
+  w.pass(1);
+  EXPECT_TRUE(w.disk->scan_blobs("", 10)->empty()) << "what nobody needs goes at the next start";
+}
+
+TYPED_TEST(EngineConformance, BlobsThatNoRunNeedsGoAtTheNextStart) {
+  World& w = this->w_;
+  const std::string needed(100'000, 'x'), left(100'000, 'y');
+  const RunKey run = w.start(k_two, "r", "\"" + needed + "\"");
+  const auto of_the_run = w.disk->scan_blobs("", 10);
+  ASSERT_TRUE(w.disk->put_blob(Bytes::copy(left)));
+  w.kill();
+  w.pass(1);
+  EXPECT_EQ(w.disk->scan_blobs("", 10)->size(), of_the_run->size() + 1) << "nothing is ever removed without retention";
+  w.options.retention_ms = 3'600'000;
+  w.kill();
+  w.pass(1);
+  EXPECT_EQ(*w.disk->scan_blobs("", 10), *of_the_run);
+  EXPECT_EQ(w.view(run).input, Value(needed));
+}
+
 TYPED_TEST(EngineConformance, ALongHistoryIsCompactedBehindItsSnapshot) {
   World& w = this->w_;
   w.options.compact_over_events = 100;

@@ -226,6 +226,7 @@ void Inspector::look(Depth depth) {
     if (judge_.failed()) return;
   }
   look_for_missing(listed);
+  if (depth == Depth::all) look_for_left_blobs(listed);
   if (depth == Depth::new_events) return;
   look_at_handed_out(listed);
   look_for_idle_places();
@@ -330,6 +331,26 @@ void Inspector::look_for_idle_places() {
         return judge_.violated(30, "run " + run.id + ": #" + std::to_string(f.command) + " waits, and there is room");
     }
   }
+}
+
+// Who is removed takes along what it refers to; what nobody refers to is gone with the sweep after the last start.
+void Inspector::look_for_left_blobs(const std::set<RunKey>& listed) {
+  std::set<std::string> runs, needed;
+  for (const RunKey& run : listed) runs.insert(to_string(run));
+  const auto all = machine_.store().scan("runblob/", "", SIZE_MAX);
+  const auto names = machine_.store().scan_blobs("", SIZE_MAX);
+  if (!all || !names) return judge_.violated(6, "blobs can't be listed, and nothing fails any more");
+  for (const auto& [key, mark] : *all) {
+    const std::size_t end = key.rfind('/'), begin = key.find('/') + 1;
+    if (!runs.contains(key.substr(begin, end - begin)))
+      return judge_.violated(37, "run " + key.substr(begin, end - begin) + " is gone and still refers to a blob");
+    needed.insert(key.substr(end + 1));
+  }
+  for (const std::string& name : needed)
+    if (!std::binary_search(names->begin(), names->end(), name)) judge_.violated(6, "blob " + name + " is gone");
+  if (looks_at_all_++ == 0 || settings_.retention_ms == 0) return;
+  for (const std::string& name : *names)
+    if (!needed.contains(name)) return judge_.violated(37, "blob " + name + " is there and nobody refers to it");
 }
 
 // An attempt that was handed out once is in the history for good, so each is looked at once.

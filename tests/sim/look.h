@@ -74,6 +74,7 @@ class Inspector {
   void compare_view(HistoryCheck& check, const engine::RunSummary& row);
   void look_at_messages(const HistoryCheck& check);
   void look_for_missing(const std::set<RunKey>& listed);
+  void look_for_left_blobs(const std::set<RunKey>& listed);
   bool is_outlived_parent(const std::string& finding) const;
   bool may_be_gone(const HistoryCheck& check) const;
   bool may_have_ended(const RunKey& run) const;
@@ -88,7 +89,7 @@ class Inspector {
   const Clients& clients_;
   Judge& judge_;
   Random random_{0};
-  std::uint64_t looks_ = 0, damage_seen_ = 0;
+  std::uint64_t looks_ = 0, looks_at_all_ = 0, damage_seen_ = 0;
   std::map<RunKey, std::unique_ptr<HistoryCheck>> runs_;
   std::map<RunKey, Seen> seen_;
   std::size_t handed_out_checked_ = 0;
