@@ -410,7 +410,10 @@ Status RuntimeEngine::examine(const std::string& tenant, engine::DoctorReport& r
         note(report, name + ": " + finding + "; run `perdure replay " + run.id + "`");
       if (row.parent.empty()) continue;
       const auto parent = core_.store->row({run.tenant, row.parent});
-      if (parent && !*parent) note(report, name + ": its parent " + row.parent + " does not exist; cancel it");
+      if (parent && !*parent)
+        note(report, name + ": its parent " + row.parent +
+                         " does not exist (removed by retention, or lost): nobody waits for its end; cancel it unless "
+                         "it is to go on by itself");
     }
     query.cursor = page.next_cursor;
   } while (!query.cursor.empty());
