@@ -3,6 +3,7 @@
 // encoded event holds its name (docs/formats/blobs.md). In memory, and so in snapshots, events and states hold the
 // content. Which runs need a blob is kept in keys, so that removing a run removes what only it needed:
 //   blobref/NAME/TENANT/RUN   and   runblob/TENANT/RUN/NAME
+// Where retention is on, a blob without a `blobref` is erased after a start: whoever else keeps blobs must name them so.
 #include <map>
 #include <mutex>
 #include <string>
