@@ -29,7 +29,10 @@ tl::unexpected<Error> refused(const rocksdb::Status& status, const std::string& 
   const ErrorCode code = status.IsNoSpace() || status.subcode() == rocksdb::Status::kNoSpace ? ErrorCode::exhausted
                          : status.IsCorruption() || status.IsInvalidArgument()               ? ErrorCode::corrupt
                                                                                              : ErrorCode::io;
-  return fail(code, directory + ": tables: " + status.ToString());
+  const char* mend = code == ErrorCode::corrupt
+                         ? "; go on with a backup: a folder that `perdure store backup` made opens as a store"
+                         : "";
+  return fail(code, directory + ": tables: " + status.ToString() + mend);
 }
 constexpr int k_files_waiting_max = 64;  // for a merge; above it writing waits
 
