@@ -352,6 +352,8 @@ struct Folder : FactFolder {
   }
   void operator()(const h::PivotPassed& e) {
     const Frame* f = live_frame(state, e.frame);
+    // What came before a block that is a scope of its own was done in the scope around it.
+    if (f != nullptr && f->parent != k_none && !state.plan->nodes[f->node].saga.empty()) f = &state.frames[f->parent];
     if (f != nullptr && f->saga < state.sagas.size())
       state.sagas[f->saga].floor = static_cast<std::uint32_t>(state.saga_log.size());
   }

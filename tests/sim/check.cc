@@ -320,6 +320,8 @@ void HistoryCheck::before_event(const h::PivotPassed& event) {
   pivots_.insert(event.frame);
   const auto& frames = reading_.state.frames;
   h::FrameId scope = event.frame;
+  if (scope < frames.size() && frames[scope].parent != h::k_none && !node(frames[scope].node).saga.empty())
+    scope = frames[scope].parent;  // of a block that is a scope itself, what came before was done around it
   while (scope < frames.size() && !is_scope(scope)) scope = frames[scope].parent;
   // The scope and those around it owe it no more. One within that has not ended still may.
   const std::vector<std::uint64_t> passed = std::exchange(owed_[scope], {});
